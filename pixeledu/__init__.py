@@ -1,0 +1,56 @@
+"""Autoregressive image models, built to be read: PixelCNN and its relatives.
+
+`import pixeledu` loads torch and numpy alone. Names that need more (data, training, figures,
+widgets) are imported when first used.
+"""
+
+from importlib import import_module
+
+from pixeledu.inspection import CausalityReport, check_causality, receptive_field
+from pixeledu.layers import MaskedConv2d
+from pixeledu.likelihood import bits_per_dim, nats
+from pixeledu.masks import causal_mask, colour_groups
+from pixeledu.models import PixelCNN, best_device, build_model
+from pixeledu.sampling import Trace, complete, sample, sample_trace
+
+__version__ = "0.1.0"
+
+_LOADED_WHEN_USED = {
+    "ImageData": "data",
+    "load_images": "data",
+    "fit": "training",
+    "load_checkpoint": "training",
+    "save_checkpoint": "training",
+    "SamplingPlayer": "widgets",
+}
+
+__all__ = [
+    "CausalityReport",
+    "MaskedConv2d",
+    "PixelCNN",
+    "Trace",
+    "best_device",
+    "bits_per_dim",
+    "build_model",
+    "causal_mask",
+    "check_causality",
+    "colour_groups",
+    "complete",
+    "nats",
+    "receptive_field",
+    "sample",
+    "sample_trace",
+    *_LOADED_WHEN_USED,
+]
+
+
+def __getattr__(name: str):
+    if name not in _LOADED_WHEN_USED:
+        raise AttributeError(f"module 'pixeledu' has no attribute {name!r}")
+    value = getattr(import_module(f"pixeledu.{_LOADED_WHEN_USED[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,102 @@
+"""Which weight may look at which pixel and which colour: pure functions, no layers.
+
+A convolution computes the feature at pixel (row, column) from a window of pixels around it. In an
+autoregressive model it may use what comes earlier in the order (row by row, left to right, and
+R then G then B inside a pixel) and nothing else. The mask says so with one number per weight.
+"""
+
+import torch
+from torch import Tensor
+
+from pixeledu.checks import positive_int
+
+
+def colour_groups(features: int, channels: int) -> Tensor:
+    """Assign each feature of a layer to the colour it belongs to.
+
+    The features are cut into `channels` neighbouring groups whose sizes differ by at most one.
+    With three colours the first third belongs to R, the second to G, the last to B.
+
+    Args:
+        features: number of features of the layer, at least `channels`.
+        channels: number of colours of the image, 1 for grey.
+    Returns:
+        int64 tensor of shape (features,), values 0 … channels-1, never decreasing.
+    Raises:
+        ValueError: a colour would be left without a feature.
+    Source: van den Oord et al. 2016, section 3.4.
+    """
+    positive_int("channels", channels)
+    positive_int("features", features)
+    if features < channels:
+        raise ValueError(
+            f"features must be at least channels, so that each colour has one, "
+            f"got features={features} for channels={channels}"
+        )
+    return torch.arange(features) * channels // features
+
+
+def group_slices(features: int, channels: int) -> list[slice]:
+    """Give the features of each colour as a slice; see `colour_groups`.
+
+    Args:
+        features: number of features of the layer, at least `channels`.
+        channels: number of colours of the image.
+    Returns:
+        One slice for each colour, in order; together they cover all features.
+    """
+    sizes = colour_groups(features, channels).bincount(minlength=channels)
+    ends = sizes.cumsum(0).tolist()
+    return [slice(end - size, end) for end, size in zip(ends, sizes.tolist(), strict=True)]
+
+
+def causal_mask(
+    kernel_size: int | tuple[int, int],
+    mask_type: str = "B",
+    in_features: int = 1,
+    out_features: int = 1,
+    channels: int = 1,
+) -> Tensor:
+    """Mark the weights of a convolution that may be used, for mask A or mask B.
+
+    Rows above the centre and pixels to its left are always allowed. At the centre itself, a
+    feature of one colour may use the features of earlier colours (mask A), and of its own colour
+    as well (mask B). Rows below the centre could only be forbidden, so they are left out.
+
+    Args:
+        kernel_size: odd height and width of the full window, or one number for both.
+        mask_type: "A" for a layer that reads the image, "B" for every later one.
+        in_features: features the convolution reads.
+        out_features: features it produces.
+        channels: colours of the image.
+    Returns:
+        bool tensor of shape (out_features, in_features, height // 2 + 1, width).
+    Raises:
+        ValueError: an even kernel, or a mask type other than "A" and "B".
+    Source: van den Oord et al. 2016, section 3.4 and figure 2.
+    """
+    height, width = kernel_shape(kernel_size)
+    if mask_type not in ("A", "B"):
+        raise ValueError(f'mask_type must be "A" or "B", got {mask_type!r}')
+    source = colour_groups(in_features, channels)[None, :]  # (1, in)
+    target = colour_groups(out_features, channels)[:, None]  # (out, 1)
+
+    mask = torch.ones(out_features, in_features, height // 2 + 1, width, dtype=torch.bool)
+    mask[:, :, -1, width // 2] = source < target if mask_type == "A" else source <= target
+    mask[:, :, -1, width // 2 + 1 :] = False
+    return mask
+
+
+def kernel_shape(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return (height, width) of a kernel given as one number or two.
+
+    Raises:
+        ValueError: a side is even or not positive; an even window has no centre pixel.
+    """
+    sides = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
+    if len(sides) != 2 or any(not isinstance(k, int) or k < 1 or k % 2 == 0 for k in sides):
+        raise ValueError(
+            f"kernel_size must be an odd number or two (an even window has no centre pixel), "
+            f"got {kernel_size!r}"
+        )
+    return sides

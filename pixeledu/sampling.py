@@ -1,0 +1,267 @@
+"""Drawing images value by value: new ones, the missing part of given ones, and a trace to replay.
+
+There are two methods. The naive one runs the whole model for every value and throws away all but
+one pixel of the result: C·H·W forward passes. The cached one keeps what it has computed and does
+the arithmetic of a single forward pass. Both use the same random numbers and draw the same images.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pixeledu.checks import images_of, positive_int
+from pixeledu.models import AutoregressiveModel
+
+
+def sample(
+    model: AutoregressiveModel,
+    n: int,
+    height: int,
+    width: int,
+    *,
+    temperature: float = 1.0,
+    labels: Tensor | None = None,
+    images: Tensor | None = None,
+    known: Tensor | None = None,
+    method: str = "cached",
+    generator: torch.Generator | None = None,
+    progress: bool = False,
+) -> Tensor:
+    """Draw images from a model, row by row, left to right, R then G then B.
+
+    Args:
+        model: one of this package's models.
+        n: number of images.
+        height: rows of each image; any, not only what the model was trained on.
+        width: columns of each image.
+        temperature: the logits are divided by it. 1 samples the model; towards 0 the most
+            likely value wins; above 1 the distribution gets flatter.
+        labels: classes to draw, shape (n,), for a model that is conditioned on a class.
+        images: values to keep where `known` is true, shape (n, C, height, width).
+        known: bool, shape (height, width), (n, 1, height, width) or (n, C, height, width).
+        method: "cached", or "naive" for the slow reference.
+        generator: source of randomness, on any device; the global one of the CPU if left out.
+        progress: show a bar that counts rows.
+    Returns:
+        uint8 tensor of shape (n, C, height, width), on the model's device.
+    Raises:
+        ValueError: an argument is out of range or contradicts another.
+    Source: van den Oord et al. 2016, section 3.6; Ramachandran et al. 2017 for the cache.
+    """
+    drawing = _Drawing(model, n, height, width, temperature, labels, images, known, generator)
+    return drawing.run(method, progress)
+
+
+def complete(
+    model: AutoregressiveModel,
+    images: Tensor,
+    known: Tensor,
+    *,
+    temperature: float = 1.0,
+    labels: Tensor | None = None,
+    method: str = "cached",
+    generator: torch.Generator | None = None,
+    progress: bool = False,
+) -> Tensor:
+    """Draw the unknown part of images; known pixels come back untouched.
+
+    Each value is drawn given everything before it, known or drawn. What is known further down
+    does not influence what is drawn above it: the order of generation does not allow that.
+
+    Args:
+        model: one of this package's models.
+        images: values 0 … levels-1, shape (B, C, H, W); what stands at unknown pixels is ignored.
+        known: bool, shape (H, W), (B, 1, H, W) or (B, C, H, W).
+        temperature, labels, method, generator, progress: as for `sample`.
+    Returns:
+        uint8 tensor of shape (B, C, H, W), on the device of `images`.
+    Raises:
+        ValueError: an argument is out of range or contradicts another.
+    Source: van den Oord et al. 2016, figure 10 (occluded images).
+    """
+    images_of(model, images)
+    drawn = sample(
+        model,
+        len(images),
+        *images.shape[2:],
+        temperature=temperature,
+        labels=labels,
+        images=images,
+        known=known,
+        method=method,
+        generator=generator,
+        progress=progress,
+    )
+    return drawn.to(images.device)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One image and the distribution that each of its values was drawn from.
+
+    Attributes:
+        image: the finished image, uint8, shape (C, H, W).
+        probabilities: float32, shape (H, W, C, levels): row by row, left to right, R then G then B.
+        known: bool, shape (C, H, W): true where the value was given and not drawn.
+    """
+
+    image: Tensor
+    probabilities: Tensor
+    known: Tensor
+
+    @property
+    def levels(self) -> int:
+        """Values a pixel can take."""
+        return self.probabilities.shape[-1]
+
+
+def sample_trace(
+    model: AutoregressiveModel,
+    height: int,
+    width: int,
+    *,
+    temperature: float = 1.0,
+    labels: Tensor | None = None,
+    images: Tensor | None = None,
+    known: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Trace:
+    """Draw one image and keep every distribution on the way, for a widget or a figure to replay.
+
+    Args:
+        model, height, width, temperature, labels, images, known, generator: as for `sample`
+            with n = 1.
+    Returns:
+        The image with its distributions, after the temperature, on the CPU.
+    Raises:
+        ValueError: an argument is out of range or contradicts another.
+    """
+    drawing = _Drawing(model, 1, height, width, temperature, labels, images, known, generator)
+    kept = []
+    image = drawing.run("cached", keep=lambda probabilities: kept.append(probabilities[0].cpu()))
+    shape = (height, width, model.channels, model.levels)
+    given = torch.zeros(drawing.shape[1:], dtype=torch.bool) if known is None else drawing.known[0]
+    return Trace(image[0].cpu(), torch.stack(kept).float().view(shape), given.cpu().clone())
+
+
+class _Drawing:
+    """A checked request for images, and the loop that draws them."""
+
+    def __init__(self, model, n, height, width, temperature, labels, images, known, generator):
+        self.model = model
+        self.shape = (
+            positive_int("n", n, least=0),
+            model.channels,
+            positive_int("height", height),
+            positive_int("width", width),
+        )
+        if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
+            raise ValueError(f"temperature must be a number above 0, got {temperature!r}")
+        if labels is not None:
+            raise ValueError(f"labels must be None: {type(model).__name__} knows no classes")
+        self.temperature = temperature
+        self.generator = generator
+        self.device = next(model.parameters()).device
+        self.images, self.known = self._given(images, known)
+
+    def _given(self, images: Tensor | None, known: Tensor | None):
+        """Check what is known and bring it to the shape of the images."""
+        if (images is None) != (known is None):
+            raise ValueError("images and known go together: pass both of them or neither")
+        if known is None:
+            return None, None
+        n, _, height, width = self.shape
+        if tuple(images.shape) != self.shape:
+            raise ValueError(f"images must have shape {self.shape}, got {tuple(images.shape)}")
+        if known.dtype != torch.bool:
+            raise ValueError(f"known must be a bool tensor, got {known.dtype}")
+        accepted = [(height, width), (n, 1, height, width), self.shape]
+        if tuple(known.shape) not in accepted:
+            raise ValueError(f"known must have one of the shapes {accepted}, got {known.shape}")
+        images, known = images.to(self.device), known.to(self.device).expand(self.shape)
+        # What stands at unknown places is ignored, so it may be out of range.
+        images_of(self.model, torch.where(known, images, 0))
+        return images, known
+
+    def run(self, method: str, progress: bool = False, keep: Callable | None = None) -> Tensor:
+        """Draw all values in order; `keep` is called with the (n, levels) probabilities of each."""
+        if method not in ("cached", "naive"):
+            raise ValueError(f'method must be "cached" or "naive", got {method!r}')
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                face = _NaiveSteps if method == "naive" else _cached_steps
+                images = self._draw(face(self.model, self.shape, self.device), progress, keep)
+        finally:
+            self.model.train(was_training)
+        return images.clone()  # a tensor made in inference mode could not be changed in place
+
+    def _draw(self, steps, progress: bool, keep: Callable | None) -> Tensor:
+        n, channels, height, width = self.shape
+        images = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
+        for row in _rows(height, progress):
+            steps.start_row()
+            drawn = []
+            for place, noise in enumerate(self._noise(width * channels, n)):
+                column, colour = divmod(place, channels)
+                logits = steps.logits(column, colour)  # (n, levels)
+                values, probabilities = _draw_values(logits, noise, self.temperature)
+                if self.known is not None:
+                    here = (slice(None), colour, row, column)
+                    values = torch.where(self.known[here], self.images[here].long(), values)
+                steps.put(values, column, colour)
+                drawn.append(values)
+                if keep is not None:
+                    keep(probabilities)
+            values = torch.stack(drawn).view(width, channels, n)
+            images[:, :, row] = values.permute(2, 1, 0)  # (n, C, W)
+        return images
+
+    def _noise(self, values: int, n: int) -> tuple[Tensor, ...]:
+        """Draw a uniform number for each value of a row; known values use theirs up as well."""
+        source = "cpu" if self.generator is None else self.generator.device
+        noise = torch.rand(values, n, generator=self.generator, device=source)
+        return noise.to(self.device).unsqueeze(2).unbind()  # one (n, 1) for each value
+
+
+def _rows(height: int, progress: bool):
+    if not progress:
+        return range(height)
+    from tqdm.auto import tqdm
+
+    return tqdm(range(height), desc="rows", leave=False)
+
+
+def _draw_values(logits: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Turn logits (n, levels) and uniform numbers (n, 1) into values (n,) and probabilities."""
+    if temperature != 1:
+        logits = logits / temperature
+    probabilities = torch.softmax(logits, dim=1)  # (n, levels)
+    # The value is the number of levels whose cumulated probability the noise has passed.
+    passed = probabilities.cumsum(1)[:, :-1] <= noise  # (n, levels - 1)
+    return passed.sum(1), probabilities
+
+
+def _cached_steps(model: AutoregressiveModel, shape: tuple, device: torch.device):
+    return model.steps(batch=shape[0], width=shape[3])
+
+
+class _NaiveSteps:
+    """The step face made of whole forward passes: the slow, obvious reference."""
+
+    def __init__(self, model: AutoregressiveModel, shape: tuple, device: torch.device):
+        self.model = model
+        self.images = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self.row = -1
+
+    def start_row(self) -> None:
+        self.row += 1
+
+    def logits(self, column: int, colour: int) -> Tensor:
+        return self.model(self.images)[:, :, colour, self.row, column]
+
+    def put(self, values: Tensor, column: int, colour: int) -> None:
+        self.images[:, colour, self.row, column] = values.to(torch.uint8)
