@@ -19,8 +19,8 @@ _LOADED_WHEN_USED = {
     "ImageData": "data",
     "load_images": "data",
     "fit": "training",
-    "load_checkpoint": "training",
-    "save_checkpoint": "training",
+    "load_checkpoint": "checkpoints",
+    "save_checkpoint": "checkpoints",
     "SamplingPlayer": "widgets",
 }
 

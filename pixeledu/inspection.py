@@ -62,7 +62,7 @@ def receptive_field(
     for _ in range(_PROBES):
         x = torch.rand(1, features, height, width, generator=generator, dtype=torch.float64)
         x = (x * scale).requires_grad_()
-        output = _colour_of(model, probe(x), channel)[..., row, column]
+        output = _colour_of(model, _run(probe, x), channel)[..., row, column]
         weights = torch.randn(output.shape, generator=generator, dtype=torch.float64)
         total += _gradient((output * weights).sum(), x)[0].abs() / _PROBES
     return total
@@ -79,6 +79,17 @@ def _input_features(model: nn.Module) -> int:
         if parameter.dim() >= 2:
             return parameter.shape[1]
     raise ValueError("features must be given: the model does not tell how many it reads")
+
+
+def _run(probe: nn.Module, x: Tensor) -> Tensor:
+    try:
+        return probe(x)
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"model must accept float input of shape {tuple(x.shape)}, so that there is a "
+            f"gradient to measure; it said: {reason}"
+        ) from error
 
 
 def _colour_of(model: nn.Module, output: Tensor, channel: int) -> Tensor:

@@ -1,0 +1,125 @@
+"""The one test that every causal layer and model must pass: both faces compute the same function."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixeledu import MaskedConv2d, build_model
+from pixeledu.masks import group_slices
+
+ODD = st.sampled_from([1, 3, 5])
+LAYERS = {
+    "masked convolution, mask A": lambda features, out, channels, kernel: MaskedConv2d(
+        features, out, kernel, "A", channels
+    ),
+    "masked convolution, mask B": lambda features, out, channels, kernel: MaskedConv2d(
+        features, out, kernel, "B", channels
+    ),
+}
+MODELS = {
+    "pixelcnn": {"hidden": 5, "layers": 2},
+}
+
+
+def in_steps(layer, x):
+    """Run a layer pixel by pixel over x (B, F, H, W), as sampling would."""
+    batch, features, height, width = x.shape
+    inputs = group_slices(features, layer.channels)
+    outputs = group_slices(layer.out_features, layer.channels)
+    y = torch.full((batch, layer.out_features, height, width), torch.nan, dtype=x.dtype)
+    steps = layer.steps(batch, width)
+    for row in range(height):
+        steps.start_row()
+        for column in range(width):
+            for colour in range(layer.channels):
+                value = x[:, inputs[colour], row, column]
+                if getattr(layer, "mask_type", "B") == "B":
+                    steps.put(value, column, colour)
+                y[:, outputs[colour], row, column] = steps.read(column, colour)
+                if getattr(layer, "mask_type", "B") == "A":
+                    steps.put(value, column, colour)
+    return y
+
+
+def model_in_steps(model, images):
+    """Run a model value by value over images (B, C, H, W), as sampling would."""
+    batch, channels, height, width = images.shape
+    logits = torch.full((batch, model.levels, channels, height, width), torch.nan).double()
+    steps = model.steps(batch, width)
+    for row in range(height):
+        steps.start_row()
+        for column in range(width):
+            for colour in range(channels):
+                logits[:, :, colour, row, column] = steps.logits(column, colour)
+                steps.put(images[:, colour, row, column], column, colour)
+    return logits
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@given(
+    channels=st.sampled_from([1, 2, 3]),
+    more=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    kernel=st.tuples(ODD, ODD),
+    size=st.tuples(st.integers(0, 3), st.integers(1, 6), st.integers(1, 6)),
+    seed=st.integers(0, 2**31),
+)
+def test_a_layer_computes_the_same_in_parallel_and_in_steps(
+    name, channels, more, kernel, size, seed
+):
+    torch.manual_seed(seed)
+    layer = LAYERS[name](channels + more[0], channels + more[1], channels, kernel).double()
+    batch, height, width = size
+    x = torch.randn(batch, layer.in_features, height, width, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(in_steps(layer, x), layer(x), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@given(
+    channels=st.sampled_from([1, 3]),
+    levels=st.sampled_from([2, 3, 17]),
+    size=st.tuples(st.integers(0, 2), st.integers(1, 7), st.integers(1, 7)),
+    seed=st.integers(0, 2**31),
+)
+def test_a_model_computes_the_same_in_parallel_and_in_steps(name, channels, levels, size, seed):
+    torch.manual_seed(seed)
+    model = build_model(name, channels=channels, levels=levels, **MODELS[name]).double()
+    images = torch.randint(levels, (size[0], channels, *size[1:]))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model_in_steps(model, images), model(images), rtol=1e-10, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_steps_hold_rows_and_never_the_whole_image(name):
+    model = build_model(name, **MODELS[name])
+    steps = model.steps(2, 6)
+    sizes = set()
+    for row in range(40):
+        steps.start_row()
+        for column in range(6):
+            steps.logits(column)
+            steps.put(torch.zeros(2, dtype=torch.long), column)
+        if row:
+            sizes.add(bytes_held(steps))
+    assert len(sizes) == 1
+
+
+def bytes_held(steps) -> int:
+    """Sum the memory of all tensors that can be reached from an object."""
+    storages, seen, todo = {}, set(), [steps]
+    while todo:
+        item = todo.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, torch.Tensor):
+            storage = item.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+        elif isinstance(item, list | tuple):
+            todo.extend(item)
+        elif hasattr(item, "__dict__") and not callable(item):
+            todo.extend(vars(item).values())
+    return sum(storages.values())
