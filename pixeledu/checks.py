@@ -31,11 +31,14 @@ def images_of(model, images: Tensor, name: str = "images") -> Tensor:
             f"{name} must hold integers from 0 to {model.levels - 1}, got {images.dtype}; "
             f"for floats between 0 and 1 use ({name} * {model.levels - 1}).round().to(torch.uint8)"
         )
-    if images.numel() and (images.min() < 0 or images.max() >= model.levels):
-        raise ValueError(
-            f"{name} must hold values from 0 to {model.levels - 1} (levels={model.levels}), "
-            f"got values from {images.min().item()} to {images.max().item()}"
-        )
+    if images.numel():
+        # As Python numbers: compared as a uint8 tensor, 256 levels would wrap round to 0.
+        least, most = images.min().item(), images.max().item()
+        if least < 0 or most >= model.levels:
+            raise ValueError(
+                f"{name} must hold values from 0 to {model.levels - 1} (levels={model.levels}), "
+                f"got values from {least} to {most}"
+            )
     return images
 
 

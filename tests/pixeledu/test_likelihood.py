@@ -75,6 +75,13 @@ def test_measuring_leaves_the_model_as_it_was():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_every_value_of_a_byte_is_accepted_with_256_levels():
+    images = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    assert bits_per_dim(Uniform(levels=256), images) == pytest.approx(8)
+    with pytest.raises(ValueError, match="got values from 0 to 255"):
+        nats(Uniform(levels=255), images)
+
+
 def test_no_images_have_no_nats_and_no_mean():
     empty = torch.zeros(0, 1, 3, 3, dtype=torch.uint8)
     assert nats(Uniform(), empty).shape == (0,)
