@@ -1,0 +1,19 @@
+"""Figures that move: one Python class and one ES module each, at home in a notebook and on a page."""
+
+from importlib import import_module
+
+_LOADED_WHEN_USED = {"SamplingPlayer": "sampling_player"}
+
+__all__ = ["SamplingPlayer"]
+
+
+def __getattr__(name: str):
+    if name not in _LOADED_WHEN_USED:
+        raise AttributeError(f"module 'pixeledu.widgets' has no attribute {name!r}")
+    value = getattr(import_module(f"pixeledu.widgets.{_LOADED_WHEN_USED[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

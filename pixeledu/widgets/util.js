@@ -1,0 +1,82 @@
+// Helpers that the widgets share. A widget imports them with one plain line:
+//     import { element, bytes } from "./util.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * Make an element: element("button.wide", { type: "button", onclick: f }, "Play").
+ * A name that starts with "svg:" makes an SVG element. Attributes that are functions become
+ * listeners, false and null leave an attribute out.
+ */
+export function element(name, attributes = {}, ...children) {
+  const [tag, ...classes] = name.replace("svg:", "").split(".");
+  const made = name.startsWith("svg:")
+    ? document.createElementNS(SVG, tag)
+    : document.createElement(tag);
+  if (classes.length) made.classList.add(...classes);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(key.slice(2), value);
+    else if (value !== false && value != null) made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** A 16 × 16 icon from the path data of its outline, filled with the colour of the text. */
+export function icon(path) {
+  return element(
+    "svg:svg",
+    { viewBox: "0 0 16 16", width: 16, height: 16, fill: "currentColor", "aria-hidden": "true" },
+    element("svg:path", { d: path }),
+  );
+}
+
+/** The bytes of a base64 text; `length` of them, or an error that says what is wrong with `name`. */
+export function bytes(text, length, name) {
+  let raw;
+  try {
+    raw = atob(text);
+  } catch {
+    throw new Error(`${name} is not base64`);
+  }
+  if (raw.length !== length) {
+    throw new Error(`${name} should be ${length} bytes long and is ${raw.length}`);
+  }
+  return Uint8Array.from(raw, (character) => character.charCodeAt(0));
+}
+
+/** `count` float32 numbers from a base64 text, each finite. */
+export function floats(text, count, name) {
+  const view = new DataView(bytes(text, 4 * count, name).buffer);
+  const numbers = Float32Array.from({ length: count }, (_, i) => view.getFloat32(4 * i, true));
+  if (!numbers.every(Number.isFinite)) throw new Error(`${name} holds a number that is not finite`);
+  return numbers;
+}
+
+/** A whole number from `least` to `most`, or an error that names it. */
+export function whole(value, least, most, name) {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new Error(`${name} should be a whole number from ${least} to ${most} and is ${value}`);
+  }
+  return value;
+}
+
+/**
+ * Run `draw`, which puts a figure into `el` and returns its clean-up. If it fails, say so where
+ * the figure would be: one figure with bad data must not take the page with it.
+ */
+export function politely(el, draw) {
+  try {
+    return draw();
+  } catch (error) {
+    el.replaceChildren(
+      element(
+        "div.pixeledu.pixeledu-problem",
+        { role: "alert" },
+        element("strong", {}, "This figure cannot be shown."),
+        ` Its stored data are damaged: ${error.message}. Running the cell again may help.`,
+      ),
+    );
+    return () => el.replaceChildren();
+  }
+}

@@ -1,0 +1,166 @@
+"""The sampling player in a real JupyterLab: its stored output, and the live widget with a kernel."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import players
+import pytest
+from players import Player
+from playwright.sync_api import Page, expect
+
+from pixeledu.widgets import SamplingPlayer
+
+CELLS = [
+    "import sys; sys.path.append('TESTS')\n"
+    "from players import TRACES\n"
+    "from pixeledu.widgets import SamplingPlayer\n"
+    "player = SamplingPlayer(TRACES['an image of 17 greys'], description='a live replay')\n"
+    "player",
+    "player.position = 40\nplayer.speed = 64",
+    "print('position', player.position, 'speed', player.speed, 'playing', player.playing)",
+    "player.playing = True",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory) -> Iterator[str]:
+    """JupyterLab with settings of its own and one notebook, `book.ipynb`; yields its address."""
+    home = tmp_path_factory.mktemp("lab")
+    _write_notebook(home / "book.ipynb")
+    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False}
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+    folders = {
+        "HOME": home,
+        "IPYTHONDIR": home / "ipython",
+        "JUPYTER_CONFIG_DIR": home / "config",
+        "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_RUNTIME_DIR": home / "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+    }
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.root_dir": home,
+        "ServerApp.open_browser": False,
+        "ServerApp.allow_root": True,
+        "IdentityProvider.token": "",
+    }
+    command = [sys.executable, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())]
+    environment = os.environ | {name: str(folder) for name, folder in folders.items()}
+    with (home / "server.log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/api/status", server, home / "server.log")
+        yield f"http://127.0.0.1:{port}/lab/tree/book.ipynb"
+    finally:
+        server.terminate()  # it ends its kernels too
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _write_notebook(path: Path) -> None:
+    """The cells, the first with the output that the book would store."""
+    book = nbformat.v4.new_notebook()
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    tests = str(Path(players.__file__).parent)
+    book.cells = [nbformat.v4.new_code_cell(cell.replace("TESTS", tests)) for cell in CELLS]
+    stored = SamplingPlayer(players.TRACES["an image of 17 greys"])._repr_mimebundle_()[0]
+    book.cells[0].outputs = [nbformat.v4.new_output("execute_result", stored, execution_count=1)]
+    book.cells[0].execution_count = 1
+    nbformat.write(book, path)
+
+
+def _wait_for(address: str, server: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+class Notebook:
+    """The open notebook, run cell by cell with the keyboard."""
+
+    def __init__(self, page: Page):
+        self.page = page
+        self.cells = page.locator(".jp-Notebook .jp-Cell")
+        self.runs = 0
+
+    def run(self, index: int) -> str:
+        """Run a cell, wait until it is done, and return what it printed."""
+        cell = self.cells.nth(index)
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        self.runs += 1
+        expect(cell.locator(".jp-InputPrompt")).to_have_text(f"[{self.runs}]:", timeout=60_000)
+        return cell.locator(".jp-OutputArea").inner_text().strip()
+
+    def wait_until_printed(self, index: int, text: str) -> None:
+        """Run a cell until it prints `text`: what the page sends may take a moment to arrive."""
+        for _ in range(5):
+            if (printed := self.run(index)) == text:
+                return
+            self.page.wait_for_timeout(300)
+        pytest.fail(f"printed {printed!r} and not {text!r}")
+
+
+def test_the_player_lives_in_jupyterlab(browser, lab):
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    elsewhere, exceptions = [], []
+    page.on("request", lambda r: None if "127.0.0.1" in r.url else elsewhere.append(r.url))
+    page.on("pageerror", lambda error: exceptions.append(str(error)))
+    page.goto(lab)
+
+    # Opened, not run: the notebook is not trusted, so its page shows the picture without a script.
+    notebook = Notebook(page)
+    output = notebook.cells.first.locator(".jp-OutputArea-output")
+    expect(output.locator("img")).to_be_visible(timeout=60_000)
+    expect(output).to_contain_text("The finished picture")
+
+    # Run: the live widget wins over the HTML.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    notebook.run(0)
+    player = Player(page, "a live replay")
+    expect(player.picture).to_be_visible()
+    assert page.locator("pixeledu-widget, .jp-OutputArea-output img").count() == 0
+
+    # What is done in the page is read in Python …
+    x, y = player.pixel(2, 3)
+    player.picture.click(position={"x": x, "y": y})
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    assert player.place == (4, 4)  # and JupyterLab did not take the arrows for itself
+    notebook.wait_until_printed(2, "position 36 speed 4 playing False")
+
+    # … and what Python sets is seen in the page.
+    notebook.run(1)
+    expect(player.scrubber).to_have_value("40")
+    expect(player.speed).to_have_value("64")
+    notebook.run(3)
+    expect(player.scrubber).to_have_value("63", timeout=10_000)
+    expect(player.button("Play")).to_be_visible()
+    notebook.wait_until_printed(2, "position 63 speed 64 playing False")
+
+    assert exceptions == []
+    assert [url for url in elsewhere if not url.startswith(("data:", "blob:"))] == []
+    page.close()

