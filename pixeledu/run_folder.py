@@ -1,0 +1,188 @@
+"""The folder of a training run: what is kept in it, and how a run goes on from there."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pixeledu.checkpoints import (
+    BEST,
+    LAST,
+    cannot_write,
+    checked_info,
+    config_of,
+    read_tensors,
+    refuse_broken_weights,
+    write_atomically,
+    write_tensors,
+)
+from pixeledu.runs import RECORD, Run, best_of
+
+METRICS = "metrics.jsonl"
+TAKEN = ("kind", "config", "settings", "nats", "records", *RECORD)  # names in the checkpoints
+
+
+class RunFolder:
+    """Keeps a run in a folder, so that it can go on after it was stopped at any moment.
+
+    Every file is replaced whole. `last.safetensors` is the truth; when a run goes on, the best
+    model and the records are written again as it knows them.
+
+    Args:
+        path: the folder; it is made when it is opened.
+        model: the model that is trained.
+        settings: all that the outcome depends on; a run goes on only if none has changed.
+        info: JSON-able facts to keep in the checkpoints.
+    Raises:
+        ValueError: the model has no `config`, or `info` is not JSON-able or uses a taken name.
+    """
+
+    def __init__(self, path: str | Path, model: nn.Module, settings: dict, info: dict):
+        self.path = Path(path)
+        self.config = config_of(model)
+        self.settings = settings
+        self.info = checked_info(info, TAKEN)
+        self.saved_step = 0
+        self._board = None
+
+    @contextlib.contextmanager
+    def opened(self, run: Run) -> Iterator[None]:
+        """Hold the folder for one run, which goes on from what is there or starts anew.
+
+        Raises:
+            ValueError: the folder holds another run, or what it holds is damaged.
+            OSError: it cannot be written, or another process is training in it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        with _only_user_of(self.path):
+            for name in (LAST, BEST, METRICS):
+                for leftover in self.path.glob(f".{name}.*.tmp"):  # of a writer that was killed
+                    leftover.unlink()
+            self._start(run)
+            self._board = _tensorboard(self.path, run.step)
+            try:
+                yield
+            finally:
+                if self._board:
+                    self._board.close()
+
+    def save(self, run: Run) -> None:
+        """Write the checkpoint that the run can go on from."""
+        refuse_broken_weights(run.model, f"{self.path / LAST} was not written")
+        info = {"kind": "run", "config": self.config, "settings": self.settings, **run.facts()}
+        write_tensors(self.path / LAST, run.tensors(), {**self.info, **info})
+        self.saved_step = run.step
+
+    def record(self, run: Run) -> None:
+        """Write down the epoch that has just ended, and its model if it is the best."""
+        if best_of(run.records) is run.records[-1]:
+            self._write_best(run)
+        self._write_metrics(run)
+        if self._board:
+            record = run.records[-1]
+            for name in record.keys() - {"epoch", "step"}:
+                if record[name] is not None:
+                    self._board.add_scalar(name, record[name], record["step"])
+
+    def _start(self, run: Run) -> None:
+        if not (self.path / LAST).exists():
+            for name in (BEST, METRICS):
+                if (self.path / name).exists():
+                    raise ValueError(
+                        f"{self.path} holds {name} but no {LAST} to go on from; to keep it from "
+                        f"being overwritten, choose another folder or move it away"
+                    )
+            self.save(run)
+            return
+        tensors, info = read_tensors(self.path / LAST)
+        self._refuse_another_run(info)
+        try:
+            run.restore(tensors, info)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.path / LAST} does not fit this model: {error}; choose another folder"
+            ) from error
+        self.saved_step = run.step
+        if run.records:
+            self._write_best(run)
+            self._write_metrics(run)
+        else:  # the kill came after the first epoch, before its checkpoint
+            for name in (BEST, METRICS):
+                (self.path / name).unlink(missing_ok=True)
+
+    def _refuse_another_run(self, info: dict) -> None:
+        if info["kind"] != "run":
+            raise ValueError(f"{self.path / LAST} is a model alone, not a run to go on from")
+        then = {f"the model's {name}": value for name, value in info["config"].items()}
+        now = {f"the model's {name}": value for name, value in self.config.items()}
+        then, now = then | info["settings"], now | self.settings
+        differences = [
+            f"{name} images are not the same"
+            if name in ("train", "valid")
+            else f"{name} was {then.get(name)!r} and is now {now.get(name)!r}"
+            for name in {**then, **now}
+            if then.get(name) != now.get(name)
+        ]
+        if differences:
+            raise ValueError(
+                f"{self.path} holds another run: {'; '.join(differences)}. Choose another folder, "
+                f"or delete this one to start again"
+            )
+
+    def _write_best(self, run: Run) -> None:
+        facts = {"kind": "model", "config": self.config, **best_of(run.records)}
+        write_tensors(self.path / BEST, run.best, {**self.info, **facts})
+
+    def _write_metrics(self, run: Run) -> None:
+        lines = "".join(json.dumps(record) + "\n" for record in run.records)
+        write_atomically(self.path / METRICS, lines.encode())
+
+
+def fingerprint(images: Tensor | None) -> str | None:
+    """Return a short text that changes when an image does."""
+    if images is None:
+        return None
+    digest = hashlib.sha256(str(tuple(images.shape)).encode())
+    digest.update(images.to("cpu", torch.uint8).contiguous().numpy())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _only_user_of(folder: Path) -> Iterator[None]:
+    """Refuse a second process in the folder; the system lets go when the first one dies."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(
+                error.errno,
+                f"another process is training in {folder}: wait for it, or choose another folder",
+            ) from error
+        except OSError:  # some network drives know no locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _tensorboard(folder: Path, step: int):
+    """Return a writer of TensorBoard's event files, or None where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(folder, purge_step=step + 1)  # what lies ahead will be measured again

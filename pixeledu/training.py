@@ -1,0 +1,307 @@
+"""The training loop: plain PyTorch, to be read from top to bottom."""
+
+import contextlib
+import copy
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pixeledu.checkpoints import LAST, usable_device
+from pixeledu.checks import images_of, positive_int
+from pixeledu.models import best_device
+from pixeledu.run_folder import RunFolder, fingerprint
+from pixeledu.runs import Run, best_of
+
+if TYPE_CHECKING:
+    from pixeledu.data import ImageData
+
+LOOK_EVERY = 20  # steps; at each look at the loss the processor waits for the GPU
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training run has measured.
+
+    Attributes:
+        records: one dict for each finished epoch, with "epoch" and "step" (counted from 1),
+            "train_nats" (mean over the epoch, while the weights were changing), "valid_nats" (of
+            the averaged weights; None without validation images), "bits_per_dim" (of the
+            validation images, else of the training images), "learning_rate" and "seconds" (spent
+            training since the start, over all resumed parts).
+    """
+
+    records: list[dict]
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose averaged weights the model was given in the end."""
+        return best_of(self.records)["epoch"]
+
+
+def fit(
+    model: nn.Module,
+    train: "Tensor | ImageData",
+    valid: "Tensor | ImageData | None" = None,
+    *,
+    epochs: int = 10,
+    batch_size: int = 32,
+    learning_rate: float = 2e-3,
+    warm_up: float = 0.05,
+    weight_decay: float = 0.01,
+    clip: float = 1.0,
+    ema: float = 0.999,
+    patience: int | None = None,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    checkpoint_every: int | None = None,
+    info: dict | None = None,
+    device: str | torch.device | None = None,
+    compile: bool = False,
+    progress: bool | None = None,
+) -> History:
+    """Train a model to predict every value of an image from those before it.
+
+    In the end the model holds the averaged weights of its best epoch (the last one, if there are
+    no validation images), in evaluation mode, on the device it was trained on.
+
+    With a `folder` the run can be killed at any moment and resumed by the same call: on the same
+    CPU it ends with the same bits. The folder holds `last.safetensors` (all that resuming needs),
+    `best.safetensors` (the best model so far, for `load_checkpoint`), `metrics.jsonl` (the
+    records, one in a line) and, where TensorBoard is installed, its event files.
+
+    Args:
+        model: maps images (B, C, H, W) to logits (B, levels, C, H, W); has `channels`, `levels`
+            and, if there is a folder, `config`. It is moved to the device and changed in place.
+        train: integers 0 … levels-1, shape (N, C, H, W), or ImageData.
+        valid: images of the same size to measure after each epoch.
+        epochs: how often each training image is seen, at most.
+        batch_size: images in one step.
+        learning_rate: its peak; it rises linearly, then falls to 0 along half a cosine.
+        warm_up: share of all steps in which it rises, 0 to 1.
+        weight_decay: share of each weight, times the learning rate, taken away in a step (AdamW).
+        clip: the greatest length of a gradient; longer ones are scaled down to it.
+        ema: how much of the averaged weights stays at each step, 0 to 1; less in early steps.
+        patience: stop when this many epochs have brought no better validation; None: never.
+        seed: fixes the order of the images and what dropout draws; not the starting weights.
+        folder: where to keep the run, as above; None keeps nothing.
+        checkpoint_every: steps between two checkpoints; None: the steps of an epoch.
+        info: JSON-able facts to keep in the checkpoints; see `read_info`.
+        device: None takes the fastest there is.
+        compile: let torch.compile make it faster, after a minute or so of compiling.
+        progress: show a bar; None does where stderr is a terminal.
+    Returns:
+        The records of all epochs, those of earlier parts of a resumed run included.
+    Raises:
+        ValueError: an argument is out of range, the images do not fit the model, or the folder
+            holds another run. Nothing has been trained or written then.
+        FloatingPointError: the loss became infinite or NaN; the model gets back the averaged
+            weights of its best epoch, or those it came with, and no checkpoint is touched.
+        OSError: a file could not be written; the last good checkpoint is kept.
+    """
+    train, valid = _checked_images(model, train, valid)
+    settings = {
+        "epochs": positive_int("epochs", epochs),
+        "batch_size": positive_int("batch_size", batch_size),
+        "learning_rate": _number("learning_rate", learning_rate, zero=False),
+        "warm_up": _number("warm_up", warm_up, most=1),
+        "weight_decay": _number("weight_decay", weight_decay),
+        "clip": _number("clip", clip, zero=False),
+        "ema": _number("ema", ema, most=1),
+        "patience": patience if patience is None else positive_int("patience", patience),
+        "seed": positive_int("seed", seed, least=0),
+    }
+    if patience is not None and valid is None:
+        raise ValueError("patience needs validation images to stop by: pass valid as well")
+    steps_per_epoch = math.ceil(len(train) / batch_size)
+    steps = epochs * steps_per_epoch
+    if checkpoint_every is None:
+        checkpoint_every = steps_per_epoch
+    positive_int("checkpoint_every", checkpoint_every)
+
+    keep = None
+    if folder is not None:
+        settings |= {"train": fingerprint(train), "valid": fingerprint(valid)}
+        keep = RunFolder(folder, model, settings, {**(info or {}), "size": list(train.shape[2:])})
+
+    device = usable_device(device or best_device())
+    on_cuda = device.type == "cuda"
+    bfloat16 = on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    model.to(device)
+    if on_cuda:
+        model.to(memory_format=torch.channels_last)
+    average = copy.deepcopy(model).requires_grad_(False)
+    optimizer = torch.optim.AdamW(
+        model.parameters(),
+        lr=learning_rate,
+        weight_decay=weight_decay,
+        fused=device.type in ("cpu", "cuda"),  # all weights in one go
+    )
+    forward = torch.compile(model) if compile else model
+    train = train.to(device)  # stored as bytes, even the largest set of the book fits
+    order = None
+
+    run = Run(model, average, optimizer)
+    with (
+        keep.opened(run) if keep else contextlib.nullcontext(),  # goes on from the folder
+        torch.random.fork_rng([device] if on_cuda else []),
+        _bar(steps, run.step, progress) as advance,
+        _good_weights_back(run, keep),
+    ):
+        started = time.perf_counter() - run.seconds
+        while not _is_over(run, steps, patience):
+            epoch, place = divmod(run.step, steps_per_epoch)
+            if place == 0 or order is None:
+                order = _order(seed, epoch, len(train)).to(device)
+            images = train[order[place * batch_size : (place + 1) * batch_size]]  # (B, C, H, W)
+
+            rate = _learning_rate(run.step, steps, learning_rate, warm_up)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            _seed_dropout(seed, run.step, device)
+
+            model.train()
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                # - log p(x) / (C·H·W), averaged over the images
+                loss = F.cross_entropy(forward(images), images.long())
+            optimizer.zero_grad()
+            loss.backward()
+            length = nn.utils.clip_grad_norm_(model.parameters(), clip)
+            optimizer.step()
+            _move_average(average, model, run.step, ema)
+            run.take_note(loss, length, images.numel())
+
+            ends_epoch = place + 1 == steps_per_epoch
+            to_save = run.step % checkpoint_every == 0
+            if ends_epoch or to_save or run.step % LOOK_EVERY == 0:
+                run.look()
+                run.seconds = time.perf_counter() - started
+            if ends_epoch:
+                run.finish_epoch(epoch + 1, rate, train, valid)
+            if keep and ends_epoch:
+                keep.record(run)
+            if keep and (to_save or _is_over(run, steps, patience)):
+                keep.save(run)
+            advance(run)
+    model.load_state_dict(run.best)
+    model.eval()
+    return History(run.records)
+
+
+def _checked_images(model: nn.Module, train, valid) -> tuple[Tensor, Tensor | None]:
+    """Take the images out of what was passed and check that the model can read them."""
+    checked = []
+    for name, given in (("train", train), ("valid", valid)):
+        if given is None and name == "valid":
+            return checked[0], None
+        levels = getattr(given, "levels", model.levels)
+        if levels != model.levels:
+            raise ValueError(
+                f"{name} has {levels} levels and the model has {model.levels}: "
+                f"use {name}.with_levels({model.levels}), or a model with levels={levels}"
+            )
+        images = images_of(model, getattr(given, "images", given), name)
+        if not len(images):
+            raise ValueError(f"{name} is empty: pass at least one image")
+        if checked and images.shape[2:] != checked[0].shape[2:]:
+            raise ValueError(
+                f"valid must have images of the size of train, {tuple(checked[0].shape[2:])}, "
+                f"got {tuple(images.shape[2:])}"
+            )
+        checked.append(images)
+    return checked[0], checked[1]
+
+
+def _number(name: str, value: float, most: float = sys.float_info.max, zero: bool = True) -> float:
+    """Return `value` as a float if it is a number from 0 (or just above it) to `most`."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= most or (value == 0 and not zero):
+        least = "of at least 0" if zero else "above 0"
+        limit = f" and at most {most}" if most == 1 else ""
+        raise ValueError(f"{name} must be a number {least}{limit}, got {value!r}")
+    return float(value)
+
+
+def _is_over(run: Run, steps: int, patience: int | None) -> bool:
+    """Tell whether all steps are done, or too many epochs have brought nothing better."""
+    if run.step >= steps or patience is None or not run.records:
+        return run.step >= steps
+    return run.records[-1]["epoch"] - best_of(run.records)["epoch"] >= patience
+
+
+def _order(seed: int, epoch: int, n: int) -> Tensor:
+    """Shuffle n images: seed and epoch alone decide, so a resumed run sees the same order."""
+    return torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(n))
+
+
+def _learning_rate(step: int, steps: int, peak: float, warm_up: float) -> float:
+    """Rise linearly to the peak, then fall along half a cosine."""
+    rising = max(1, round(warm_up * steps))
+    if step < rising:
+        return peak * (step + 1) / rising
+    return peak * (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
+
+
+def _seed_dropout(seed: int, step: int, device: torch.device) -> None:
+    """Let what a model draws at random while it trains depend on the step alone."""
+    number = int(np.random.default_rng((seed, step)).integers(2**63))
+    torch.default_generator.manual_seed(number)  # torch.manual_seed is far slower
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
+
+
+@torch.no_grad()
+def _move_average(average: nn.Module, model: nn.Module, step: int, ema: float) -> None:
+    """Move the averaged weights a little towards the present ones."""
+    # Early on the average forgets faster, or it would remember the random start for long.
+    share = 1 - min(ema, (1 + step) / (10 + step))
+    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+        slow.lerp_(fast, share)  # slow + share · (fast - slow)
+    for slow, fast in zip(average.buffers(), model.buffers(), strict=True):
+        slow.copy_(fast)
+
+
+@contextlib.contextmanager
+def _bar(steps: int, done: int, shown: bool | None) -> Iterator[Callable[[Run], None]]:
+    """Give a function to call after each step; it moves a bar, if one is to be shown."""
+    if not (sys.stderr.isatty() if shown is None else shown):
+        yield lambda run: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=steps, initial=done, unit="step") as bar:
+
+        def advance(run: Run) -> None:
+            bar.update()
+            if run.records and run.records[-1]["step"] == run.step:
+                last = run.records[-1]
+                bar.set_postfix(epoch=last["epoch"], bits_per_dim=f"{last['bits_per_dim']:.3f}")
+
+        yield advance
+
+
+@contextlib.contextmanager
+def _good_weights_back(run: Run, keep: RunFolder | None) -> Iterator[None]:
+    """Where numbers stop being finite, go back to the best weights and say what was kept."""
+    try:
+        yield
+    except FloatingPointError as error:
+        run.model.load_state_dict(run.best)
+        run.model.eval()
+        kept = "the weights it came with"
+        if run.records:
+            kept = f"the averaged weights of epoch {best_of(run.records)['epoch']}"
+        folder = f", {keep.path / LAST} those of step {keep.saved_step}" if keep else ""
+        raise FloatingPointError(
+            f"{error}. The model holds {kept}{folder}. Try a smaller learning_rate"
+            f"{' in another folder' if keep else ''}"
+        ) from error
