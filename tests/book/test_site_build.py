@@ -1,0 +1,84 @@
+"""Building the site: what is right is drawn, and whatever is wrong fails the build and is named."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "book" / "tools"))
+import address  # noqa: E402
+
+TOC = "format: jb-book\nroot: book/index\n"
+GOOD = r"""# A page
+
+Inline $p(x)$, and {term}`a term`, said by {cite:t}`vandenoord2016pixel`.
+
+$$
+\begin{aligned} p(\mathbf{x}) &= \prod_i p(x_i \mid x_{<i}) \end{aligned}
+$$ (eq:product)
+
+See {eq}`eq:product`.
+
+:::{glossary}
+a term
+  What it means.
+:::
+
+```{bibliography}
+```
+"""
+# What stands on the page, and what the build must say of it.
+FAULTS = {
+    r"$\notacommand{x}$": r"Undefined control sequence: \notacommand",
+    "{term}`never explained`": "never explained",
+    "{cite:t}`nobody1900`": "nobody1900",
+    "{doc}`nowhere`": "nowhere",
+    "[a link](missing.md)": "missing.md",
+    "{eq}`eq:none`": "eq:none",
+}
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Build a book of one page with the settings of the project's own."""
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    for name in ("_ext", "_site", "_root", "_templates"):
+        shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
+    shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
+    (tmp_path / "pixeledu").symlink_to(ROOT / "pixeledu")
+    (tmp_path / "_toc.yml").write_text(TOC)
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+
+    def run(page: str) -> subprocess.CompletedProcess:
+        (tmp_path / "book" / "index.md").write_text(page)
+        command = [jupyter_book, "build", ".", "-W", "-n", "--keep-going"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    return run
+
+
+def test_a_page_says_where_it_is_published_once_the_project_has_an_address(build, tmp_path):
+    settings = tmp_path / "_config.yml"
+    settings.write_text(settings.read_text().replace(address.show(), "https://github.com/Ada/book"))
+    assert build("# A page").returncode == 0
+    page = (tmp_path / "_build" / "html" / "book" / "index.html").read_text()
+    assert 'rel="canonical" href="https://ada.github.io/book/book/index.html"' in page
+    assert 'href="https://github.com/Ada/book"' in page
+
+
+def test_a_page_without_faults_is_built_with_its_formulas_drawn(build, tmp_path):
+    done = build(GOOD)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "_build" / "html" / "book" / "index.html").read_text()
+    assert page.count('class="katex-html"') == 2
+    assert "pixeledu-widgets.js" not in page  # no widget, no script
+
+
+def test_every_fault_on_a_page_fails_the_build_and_is_named(build):
+    done = build("# A page\n\n" + "\n\n".join(FAULTS))
+    assert done.returncode != 0
+    for fault, message in FAULTS.items():
+        assert message in done.stderr, fault

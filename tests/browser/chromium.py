@@ -1,0 +1,86 @@
+"""Find a Chromium for the browser tests; run as a script, get one if there is none.
+
+In this order: the file that PIXELEDU_CHROMIUM names, a Chromium or Chrome of this machine, the one
+that Playwright has downloaded. As a script: then also Debian's package (as root), then Playwright's
+download. If all fails it says so and ends with an error; the tests are never skipped.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC_APPS = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+MISSING = (
+    "No Chromium for the browser tests. Install Chromium or Google Chrome, or run "
+    "`make chromium`, or let PIXELEDU_CHROMIUM name the program."
+)
+
+
+def find() -> str | None:
+    """The path of a Chromium that starts, or None.
+
+    Raises:
+        RuntimeError: PIXELEDU_CHROMIUM is set and does not start.
+    """
+    if wanted := os.environ.get("PIXELEDU_CHROMIUM"):
+        if starts(wanted):
+            return wanted
+        raise RuntimeError(f"PIXELEDU_CHROMIUM is {wanted!r}, which does not start as a browser.")
+    candidates = [shutil.which(name) for name in NAMES] + list(MAC_APPS) + [_of_playwright()]
+    return next((path for path in candidates if path and starts(path)), None)
+
+
+def starts(path: str) -> bool:
+    """Whether the program runs: Ubuntu's `chromium-browser` may be a note that it is a snap."""
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _of_playwright() -> str:
+    with sync_playwright() as playwright:
+        return playwright.chromium.executable_path
+
+
+def install() -> None:
+    """Try Debian's package where that can work, then Playwright's download."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if root and "ID=debian" in _os_release() and shutil.which("apt-get"):
+        _run("apt-get", "update", "-q")
+        _run("apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium")
+        if find():
+            return
+    # On Linux the download needs system libraries, which only root can add.
+    needs = ["--with-deps"] if root and sys.platform == "linux" else []
+    _run(sys.executable, "-m", "playwright", "install", *needs, "chromium")
+
+
+def _os_release() -> list[str]:
+    path = Path("/etc/os-release")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _run(*command: str) -> None:
+    print("+", *command, flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(command, env=environment, stdin=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    found = find()
+    if found is None:
+        install()
+        found = find()
+    if found is None:
+        sys.exit(MISSING)
+    print("Browser for the tests:", found)

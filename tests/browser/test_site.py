@@ -1,0 +1,194 @@
+"""The built site: every page, in every look, without any other host."""
+
+import sys
+from functools import lru_cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "book" / "tools"))
+import address  # noqa: E402
+
+LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
+
+
+@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
+def look(request) -> dict:
+    return dict(zip(("theme", "width"), request.param, strict=True))
+
+
+def violations(page) -> list[str]:
+    """What axe-core objects to, as readable lines."""
+    # preload: axe would fetch style sheets again, by paths that do not lead to them.
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False})
+    return [
+        f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+# ---- every page, every look (the fixture `visit` checks requests and the console) -------------
+
+
+def test_a_page_is_accessible_and_fits_its_screen(visit, page_name, look):
+    page = visit(page_name, **look).page
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, background[4:-1].split(","))) < 3 * 64) == (look["theme"] == "dark")
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, f"{wide} pixels wider than the screen"
+    assert violations(page) == []
+
+
+def test_a_page_reads_from_a_folder_without_a_server(visit, page_name, site):
+    page = visit((site / page_name).as_uri()).page
+    expect(page.locator("h1").last).to_be_visible()
+    drawn = page.locator("pixeledu-widget > div").count()
+    assert drawn == page.locator("pixeledu-widget").count()
+
+
+def test_a_page_reads_without_javascript(visit, page_name):
+    page = visit(page_name, java_script_enabled=False).page
+    expect(page.locator("h1").last).to_be_visible()
+    for formula in page.locator("article .katex-html").all()[:5]:
+        expect(formula).to_be_visible()
+    for widget in page.locator("pixeledu-widget").all():
+        assert widget.inner_text().strip()
+
+
+def test_a_page_weighs_less_than_two_megabytes(visit, page_name):
+    """Everything that a first visit loads, before the server compresses it."""
+    page = visit(page_name).page
+    page.wait_for_load_state("networkidle")
+    weights = page.evaluate(
+        "performance.getEntries().filter(e => e.decodedBodySize).map(e => [e.name, e.decodedBodySize])"
+    )
+    assert sum(weight for _, weight in weights) < 2_000_000, sorted(weights, key=lambda w: -w[1])
+
+
+# ---- single places ----------------------------------------------------------------------------
+
+
+def test_the_root_of_the_site_leads_to_the_book(visit):
+    page = visit("").page
+    page.wait_for_url("**/book/index.html")
+    expect(page.locator("h1").last).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_search_finds_a_word_of_the_book(visit, width):
+    page = visit("search.html?q=raster", width=width).page
+    expect(page.locator("#search-results a").first).to_be_visible()
+    assert violations(page) == []
+
+
+def test_the_search_works_from_a_folder(visit, site):
+    page = visit((site / "search.html").as_uri() + "?q=raster").page
+    expect(page.locator("#search-results a").first).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_menu_of_a_phone_is_accessible(visit, theme):
+    page = visit("book/index.html", theme=theme, width=390).page
+    page.locator("button.primary-toggle").click()
+    expect(page.get_by_role("link", name="Glossary").first).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Search").first.click()
+    expect(page.get_by_role("searchbox").first).to_be_focused()
+    assert violations(page) == []
+
+
+def test_the_theme_can_be_chosen_and_is_remembered(visit, site_url):
+    page = visit("book/index.html").page
+    chosen = []
+    for _ in range(3):
+        page.get_by_role("button", name="Color mode").first.click()
+        chosen.append(page.evaluate("document.documentElement.dataset.mode"))
+    assert set(chosen) == {"auto", "light", "dark"}
+    page.goto(site_url + "book/reference/glossary.html")
+    assert page.evaluate("document.documentElement.dataset.mode") == chosen[-1]
+
+
+# ---- what stands in the files -----------------------------------------------------------------
+
+
+class Parsed(HTMLParser):
+    """The tags, the anchors and the title of a page."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.anchors = {attributes.get("id") for _, attributes in self.tags}
+
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def addresses(self) -> list[tuple[str, str, str]]:
+        """(tag, rel, address) of everything that the page loads or links to."""
+        return [
+            (tag, attributes.get("rel", ""), attributes[name])
+            for tag, attributes in self.tags
+            for name in ("href", "src", "data", "poster")
+            if attributes.get(name)
+        ]
+
+
+@lru_cache
+def parsed(path: Path) -> Parsed:
+    return Parsed(path)
+
+
+def test_every_link_and_anchor_inside_the_site_resolves(site, page_name):
+    here = (site / page_name).resolve()
+    for tag, rel, link in parsed(here).addresses():
+        parts = urlsplit(link)
+        if parts.scheme in ("http", "https"):
+            assert tag == "a" or rel == "canonical", f"loads {link}"
+            continue
+        if parts.scheme in ("data", "mailto"):
+            continue
+        target = (here.parent / unquote(parts.path)).resolve() if parts.path else here
+        assert target.is_file(), f"{link} leads nowhere"
+        if parts.fragment and target.suffix == ".html":
+            anchors = parsed(target).anchors
+            assert unquote(parts.fragment) in anchors, f"{link} has no such place"
+
+
+def test_every_chapter_opens_in_colab_from_its_own_page(site, page_name):
+    chapter = (ROOT / page_name).with_suffix(".ipynb")
+    links = [link for _, _, link in parsed(site / page_name).addresses()]
+    colab = [link for link in links if link.startswith("https://colab.research.google.com")]
+    path = chapter.relative_to(ROOT).as_posix()
+    repository = address.show().removeprefix("https://github.com/")
+    at = f"https://colab.research.google.com/github/{repository}/blob/main/{path}"
+    assert colab == ([at] if chapter.exists() else [])
+
+
+def test_every_picture_says_in_words_what_it_shows(site, page_name):
+    inside_article = False
+    for tag, attributes in parsed(site / page_name).tags:
+        inside_article = inside_article or tag == "article"
+        if tag == "img":
+            assert "alt" in attributes, attributes
+            assert attributes["alt"].strip() or not inside_article, attributes
+
+
+def test_a_page_names_its_language_and_says_what_it_is_about(site, page_name):
+    tags = parsed(site / page_name).tags
+    assert ("html", "en") in [(tag, attributes.get("lang")) for tag, attributes in tags]
+    (description,) = [a["content"] for _, a in tags if a.get("name") == "description"]
+    assert 10 < len(description) <= 180
+
+
+def test_no_two_pages_have_the_same_title(site):
+    pages = [path for path in site.rglob("*.html") if "_static" not in path.parts]
+    titles = [path.read_text().split("<title>")[1].split("</title>")[0] for path in pages]
+    assert len(set(titles)) == len(titles), sorted(titles)
+    assert all(title.strip() for title in titles)
