@@ -34,8 +34,9 @@ def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
         >>> model = load_checkpoint("digits.safetensors")
     """
     refuse_broken_weights(model, f"{path} was not written")
-    facts = {"kind": "model", "config": config_of(model)}
-    write_tensors(path, model.state_dict(), checked_info(info, facts) | facts)
+    info = checked_info(info, taken=("kind", "config", "sha256"))
+    info |= {"kind": "model", "config": config_of(model)}
+    write_tensors(path, model.state_dict(), info)
 
 
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
@@ -160,8 +161,9 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], info: dict) -> N
     tensors = {
         name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
     }
-    metadata = {"format": "pt", "pixeledu": text, "sha256": _checksum(tensors, text)}
-    write_atomically(path, save(tensors, metadata))
+    # One entry only: safetensors writes several in an order that changes from run to run.
+    header = json.dumps({"sha256": _checksum(tensors, text), **info})
+    write_atomically(path, save(tensors, {"pixeledu": header}))
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -231,9 +233,10 @@ def _read(path: Path, with_tensors: bool) -> tuple[dict[str, Tensor], dict]:
         raise ValueError(f"{path} was not written by pixeledu, so no model can be built from it")
     try:
         info = json.loads(metadata["pixeledu"])
-    except ValueError as error:
+        checksum = info.pop("sha256")
+    except (ValueError, KeyError) as error:
         raise _damaged(path, "its header cannot be read") from error
-    if with_tensors and metadata.get("sha256") != _checksum(tensors, metadata["pixeledu"]):
+    if with_tensors and checksum != _checksum(tensors, json.dumps(info)):
         raise _damaged(path, "its content does not match its checksum")
     return tensors, info
 

@@ -5,7 +5,7 @@ Results go to stdout, bars and errors to stderr. An error is one line, with exit
 
 import argparse
 import math
-import re
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pixeledu import __version__
+from pixeledu.arguments import parser
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
-from pixeledu.data import DATASETS, SPLITS, ImageData, load_images
+from pixeledu.data import SPLITS, ImageData, load_images
 from pixeledu.likelihood import nats
 from pixeledu.models import best_device, build_model
 from pixeledu.pictures import as_rgb, write_png
@@ -35,14 +35,21 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SystemExit: the arguments cannot be understood (code 2), or help was asked for (code 0).
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        _COMMANDS[options.command](options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        again = "; the same command goes on from the last checkpoint" if "epochs" in options else ""
+        again = (
+            "; the same command goes on from the last checkpoint"
+            if options.command == "train"
+            else ""
+        )
         print(f"\npixeledu: stopped{again}", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader of stdout has left: nobody is there to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     except _ERRORS as error:
         print(f"pixeledu: error: {_one_line(error)}", file=sys.stderr)
         return 2
@@ -60,8 +67,7 @@ def _train(options: argparse.Namespace) -> None:
         **{name: size for name, size in sizes.items() if size is not None},
     )
     folder = Path(options.out or f"runs/{options.model}-{options.data}")
-    if (folder / LAST).exists():
-        print(f"{folder}: goes on from step {read_info(folder / LAST)['step']}", file=sys.stderr)
+    step = read_info(folder / LAST)["step"] if (folder / LAST).exists() else None
     history = fit(
         model,
         train,
@@ -80,7 +86,8 @@ def _train(options: argparse.Namespace) -> None:
     )
     last = history.records[-1]
     print(f"weights: {sum(weight.numel() for weight in model.parameters())}")
-    print(f"epochs: {last['epoch']} (best: {history.best_epoch}), {last['seconds']:.0f} s")
+    resumed = "" if step is None else f", resumed at step {step}"
+    print(f"epochs: {last['epoch']} (best: {history.best_epoch}), {last['seconds']:.0f} s{resumed}")
     print(f"valid: {_measured(model, valid.images)}")
     print(f"test: {_measured(model, test.images)}")
     print(f"saved: {folder / BEST}")
@@ -136,6 +143,9 @@ def _complete(options: argparse.Namespace) -> None:
     print(f"saved: {options.out}")
 
 
+_COMMANDS = {"train": _train, "evaluate": _evaluate, "sample": _sample, "complete": _complete}
+
+
 def _load(name: str, split: str, levels: int | None) -> ImageData:
     data = load_images(name, split)
     return data if levels in (None, data.levels) else data.with_levels(levels)
@@ -178,140 +188,3 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         text = f"out of memory: {text}; use a smaller --batch-size, --n or --size, or --device cpu"
     return textwrap.shorten(text or type(error).__name__, 600, placeholder=" ...")
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments in one line."""
-
-    def __init__(self, **options):
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
-
-    def error(self, message: str):
-        self.exit(2, f"pixeledu: error: {message} (see: {self.prog} --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="pixeledu",
-        description="Train autoregressive image models, measure them and draw from them.",
-        epilog="Each command says more: pixeledu train --help",
-    )
-    parser.add_argument("--version", action="version", version=f"pixeledu {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    sets = "\n".join(f"  {name:16} {text}" for name, text in DATASETS.items())
-
-    command = commands.add_parser(
-        "train",
-        help="train a model and save it",
-        description="Train a model, say how well it predicts held-out images, and save it.\n"
-        "Stopped at any moment, the same command goes on from the last checkpoint.",
-        epilog=f"image sets:\n{sets}\n\nexamples:\n  pixeledu train\n"
-        "  pixeledu train --data mnist-5k --levels 2 --hidden 32 --out runs/mnist-2",
-    )
-    command.set_defaults(run=_train)
-    command.add_argument("--model", default="pixelcnn", help="its name (%(default)s)")
-    command.add_argument("--data", default="digits", help="the image set (%(default)s)")
-    command.add_argument("--levels", type=int, help="reduce the images to this many levels")
-    command.add_argument("--hidden", type=int, help="the paper's h (the model's own default)")
-    command.add_argument("--layers", type=int, help="number of blocks (the model's own default)")
-    command.add_argument("--epochs", type=int, default=8, help="at most this many (%(default)s)")
-    command.add_argument(
-        "--batch-size", type=int, default=16, help="images in a step (%(default)s)"
-    )
-    command.add_argument("--learning-rate", type=float, default=3e-3, help="peak (%(default)s)")
-    command.add_argument("--weight-decay", type=float, default=0.01, help="AdamW's (%(default)s)")
-    command.add_argument("--patience", type=int, help="stop after this many epochs without gain")
-    command.add_argument("--seed", type=int, default=0, help="fixes all chance (%(default)s)")
-    command.add_argument("--out", help="folder of the run (runs/MODEL-DATA)")
-    command.add_argument("--checkpoint-every", type=int, help="steps (those of an epoch)")
-    command.add_argument("--compile", action="store_true", help="use torch.compile")
-    _add_device(command)
-
-    command = commands.add_parser(
-        "evaluate",
-        help="measure a model on held-out images",
-        description="Say how well a saved model predicts images: nats per image with their\n"
-        "standard error, and bits per dimension.",
-        epilog=f"image sets:\n{sets}\n\nexample:\n"
-        "  pixeledu evaluate --checkpoint runs/pixelcnn-digits --split test",
-    )
-    command.set_defaults(run=_evaluate)
-    _add_checkpoint(command)
-    _add_data(command)
-    _add_device(command)
-
-    command = commands.add_parser(
-        "sample",
-        help="draw images from a model",
-        description="Draw images from a saved model, value by value, into one PNG.",
-        epilog="examples:\n  pixeledu sample --checkpoint runs/pixelcnn-digits --n 64\n"
-        "  pixeledu sample --checkpoint runs/pixelcnn-digits --size 8x32 --temperature 0.8",
-    )
-    command.set_defaults(run=_sample)
-    _add_checkpoint(command)
-    command.add_argument("--n", type=_count, default=16, help="number of images (%(default)s)")
-    command.add_argument("--size", type=_size, help="HEIGHTxWIDTH (that of the training images)")
-    _add_drawing(command, "samples.png")
-    _add_device(command)
-
-    command = commands.add_parser(
-        "complete",
-        help="let a model draw the missing half of images",
-        description="Hide half of each image and let a saved model draw it. Each row of the PNG\n"
-        "shows the image, what is kept of it, and the completions. A pixel is drawn\n"
-        "from those before it, so what is kept further down has no influence.",
-        epilog=f"image sets:\n{sets}\n\nexample:\n"
-        "  pixeledu complete --checkpoint runs/pixelcnn-digits --keep top",
-    )
-    command.set_defaults(run=_complete)
-    _add_checkpoint(command)
-    _add_data(command)
-    command.add_argument("--n", type=_count, default=8, help="number of images (%(default)s)")
-    command.add_argument(
-        "--keep",
-        choices=("top", "bottom", "left", "right"),
-        default="top",
-        help="the half that is kept: top, bottom, left or right (%(default)s)",
-        metavar="HALF",
-    )
-    command.add_argument("--completions", type=_count, default=3, help="of each (%(default)s)")
-    _add_drawing(command, "completed.png")
-    _add_device(command)
-    return parser
-
-
-def _add_checkpoint(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--checkpoint", required=True, help="a saved model, or a run's folder")
-
-
-def _add_data(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", help="the image set (the one the model was trained on)")
-    command.add_argument("--split", default="test", help="train, valid or test (%(default)s)")
-
-
-def _add_drawing(command: argparse.ArgumentParser, out: str) -> None:
-    command.add_argument("--temperature", type=float, default=1.0, help="below 1: likelier")
-    command.add_argument("--seed", type=int, default=0, help="fixes what is drawn (%(default)s)")
-    command.add_argument("--out", default=out, type=_png, help="the file to write (%(default)s)")
-
-
-def _add_device(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--device", help="cpu, cuda, cuda:1, mps … (the fastest there is)")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return int(text)
-
-
-def _size(text: str) -> tuple[int, int]:
-    if not (match := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 28x28")
-    return int(match[1]), int(match[2])
-
-
-def _png(text: str) -> str:
-    if not text.lower().endswith(".png"):
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in .png")
-    return text

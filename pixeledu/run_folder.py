@@ -24,7 +24,8 @@ from pixeledu.checkpoints import (
 from pixeledu.runs import RECORD, Run, best_of
 
 METRICS = "metrics.jsonl"
-TAKEN = ("kind", "config", "settings", "nats", "records", *RECORD)  # names in the checkpoints
+# Names that the checkpoints use themselves.
+TAKEN = ("kind", "config", "sha256", "settings", "nats", "records", *RECORD)
 
 
 class RunFolder:
@@ -88,7 +89,7 @@ class RunFolder:
         self._write_metrics(run)
         if self._board:
             record = run.records[-1]
-            for name in record.keys() - {"epoch", "step"}:
+            for name in RECORD[2:]:
                 if record[name] is not None:
                     self._board.add_scalar(name, record[name], record["step"])
 
@@ -114,9 +115,6 @@ class RunFolder:
         if run.records:
             self._write_best(run)
             self._write_metrics(run)
-        else:  # the kill came after the first epoch, before its checkpoint
-            for name in (BEST, METRICS):
-                (self.path / name).unlink(missing_ok=True)
 
     def _refuse_another_run(self, info: dict) -> None:
         if info["kind"] != "run":

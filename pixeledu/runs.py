@@ -150,6 +150,26 @@ class Run:
         self.records = facts["records"]
 
 
+@dataclass(frozen=True)
+class History:
+    """What a training run has measured.
+
+    Attributes:
+        records: one dict for each finished epoch, with "epoch" and "step" (counted from 1),
+            "train_nats" (mean over the epoch, while the weights were changing), "valid_nats" (of
+            the averaged weights; None without validation images), "bits_per_dim" (of the
+            validation images, else of the training images), "learning_rate" and "seconds" (spent
+            training since the start, over all resumed parts).
+    """
+
+    records: list[dict]
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose averaged weights the model was given in the end."""
+        return best_of(self.records)["epoch"]
+
+
 def best_of(records: list[dict]) -> dict:
     """Return the record with the fewest validation nats; the last one if none were measured."""
     if records[-1]["valid_nats"] is None:

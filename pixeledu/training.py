@@ -6,7 +6,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,32 +19,12 @@ from pixeledu.checkpoints import LAST, usable_device
 from pixeledu.checks import images_of, positive_int
 from pixeledu.models import best_device
 from pixeledu.run_folder import RunFolder, fingerprint
-from pixeledu.runs import Run, best_of
+from pixeledu.runs import History, Run, best_of
 
 if TYPE_CHECKING:
     from pixeledu.data import ImageData
 
 LOOK_EVERY = 20  # steps; at each look at the loss the processor waits for the GPU
-
-
-@dataclass(frozen=True)
-class History:
-    """What a training run has measured.
-
-    Attributes:
-        records: one dict for each finished epoch, with "epoch" and "step" (counted from 1),
-            "train_nats" (mean over the epoch, while the weights were changing), "valid_nats" (of
-            the averaged weights; None without validation images), "bits_per_dim" (of the
-            validation images, else of the training images), "learning_rate" and "seconds" (spent
-            training since the start, over all resumed parts).
-    """
-
-    records: list[dict]
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch whose averaged weights the model was given in the end."""
-        return best_of(self.records)["epoch"]
 
 
 def fit(
@@ -131,7 +110,8 @@ def fit(
     keep = None
     if folder is not None:
         settings |= {"train": fingerprint(train), "valid": fingerprint(valid)}
-        keep = RunFolder(folder, model, settings, {**(info or {}), "size": list(train.shape[2:])})
+        info = {"size": list(train.shape[2:]), **(info or {})}
+        keep = RunFolder(folder, model, settings, info)
 
     device = usable_device(device or best_device())
     on_cuda = device.type == "cuda"
@@ -140,12 +120,8 @@ def fit(
     if on_cuda:
         model.to(memory_format=torch.channels_last)
     average = copy.deepcopy(model).requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=learning_rate,
-        weight_decay=weight_decay,
-        fused=device.type in ("cpu", "cuda"),  # all weights in one go
-    )
+    fused = device.type in ("cpu", "cuda")  # all weights in one go, where PyTorch can
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=weight_decay, fused=fused)
     forward = torch.compile(model) if compile else model
     train = train.to(device)  # stored as bytes, even the largest set of the book fits
     order = None
@@ -158,6 +134,7 @@ def fit(
         _good_weights_back(run, keep),
     ):
         started = time.perf_counter() - run.seconds
+        model.train()
         while not _is_over(run, steps, patience):
             epoch, place = divmod(run.step, steps_per_epoch)
             if place == 0 or order is None:
@@ -169,7 +146,6 @@ def fit(
                 group["lr"] = rate
             _seed_dropout(seed, run.step, device)
 
-            model.train()
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 # - log p(x) / (C·H·W), averaged over the images
                 loss = F.cross_entropy(forward(images), images.long())

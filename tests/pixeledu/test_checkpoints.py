@@ -70,6 +70,12 @@ def test_a_model_comes_back_bit_for_bit(saved, channels, levels, hidden, layers,
     assert read_info(saved[2])["seed"] == seed
 
 
+def test_the_same_model_gives_the_same_bytes(saved):
+    for _ in range(3):
+        save_checkpoint(saved[2], saved[0])
+        assert saved[2].read_bytes() == saved[1]
+
+
 def test_what_is_kept_beside_the_weights_comes_back(tmp_path):
     info = {"data": "digits", "nats": 81.25, "size": [8, 8], "grey": True, "note": "Größe ≥ 8"}
     model = small_model()
@@ -80,7 +86,8 @@ def test_what_is_kept_beside_the_weights_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "info", [{"a": float("nan")}, {"a": torch.zeros(1)}, {"kind": "x"}, {"config": {}}]
+    "info",
+    [{"a": float("nan")}, {"a": torch.zeros(1)}, {"kind": "x"}, {"config": {}}, {"sha256": ""}],
 )
 def test_what_cannot_be_kept_is_refused_before_anything_is_written(tmp_path, info):
     with pytest.raises(ValueError, match="info must"):
@@ -206,6 +213,22 @@ def test_ctrl_c_while_writing_keeps_the_old_file_and_leaves_no_other(tmp_path, m
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "file", b"new")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    calls = []
+
+    def noting(name, original):
+        def call(*arguments):
+            calls.append(name)
+            return original(*arguments)
+
+        return call
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, noting(name, getattr(os, name)))
+    write_atomically(tmp_path / "file", b"content")
+    assert calls == ["fsync", "replace"]
 
 
 def test_missing_folders_are_made_and_a_file_in_the_way_is_an_error(tmp_path):

@@ -67,6 +67,11 @@ def content_of(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
+@pytest.fixture(autouse=True)
+def _without_tensorboard(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+
+
 # --- What the loop computes
 
 
@@ -286,6 +291,7 @@ def stopping_at(count, method, after):
 def run_in_folder(folder):
     """Train in a process of its own, in many short steps with many checkpoints."""
     torch.set_num_threads(1)
+    sys.modules["torch.utils.tensorboard"] = None
     model = small_model(hidden=1, layers=0)
     small_fit(model, epochs=120, batch_size=8, folder=folder, checkpoint_every=2)
 
@@ -694,8 +700,7 @@ def test_tensorboard_gets_the_records_when_it_is_installed(tmp_path, monkeypatch
     assert calls[-2] == (tmp_path, 10)  # what lies beyond the checkpoint is purged
 
 
-def test_training_needs_no_tensorboard(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+def test_training_needs_no_tensorboard(tmp_path):
     small_fit(small_model(), folder=tmp_path)
     assert sorted(content_of(tmp_path)) == [BEST, LAST, METRICS]
 
