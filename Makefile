@@ -14,7 +14,7 @@ WORKERS ?= 2
 NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' | sort)
 # What the site is made from: a change in any of these rebuilds it. The folders too, for a page that
 # is deleted leaves no file that could be newer.
-SOURCES := _config.yml _toc.yml $(shell find book pixeledu \
+SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \
 	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
 
 .PHONY: help book serve test lint format unit notebooks-test browser-test chromium notebooks address clean
@@ -33,6 +33,7 @@ help:
 
 $(INSTALLED): requirements.txt pyproject.toml
 	@test -x $(PY) && $(PY) -c '' 2>/dev/null || bash book/tools/make_venv.sh $(VENV) $(PYTHON)
+	@echo 'Installing the packages of requirements.txt into $(VENV): this takes some minutes.'
 	$(PY) -m pip install --disable-pip-version-check -q -r requirements.txt
 	$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	@touch $@

@@ -30,7 +30,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
         OSError: the file cannot be written (a full disk, say); what was there before is kept.
 
     Example:
-        >>> save_checkpoint("digits.safetensors", model, data="digits", test_nats=61.3)
+        >>> save_checkpoint("digits.safetensors", model, data="digits")
         >>> model = load_checkpoint("digits.safetensors")
     """
     refuse_broken_weights(model, f"{path} was not written")
@@ -54,7 +54,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> nn.
     device = usable_device(device)
     path = file_of(path)
     tensors, info = read_tensors(path)
-    if info["kind"] == "run":
+    if info.get("kind") == "run":
         tensors = part_of(tensors, "average.")
     try:
         model = build_model(**info["config"])

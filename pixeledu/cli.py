@@ -40,11 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         _COMMANDS[options.command](options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        again = (
-            "; the same command goes on from the last checkpoint"
-            if options.command == "train"
-            else ""
-        )
+        training = options.command == "train"
+        again = "; the same command goes on from the last checkpoint" if training else ""
         print(f"\npixeledu: stopped{again}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of stdout has left: nobody is there to be told
@@ -67,7 +64,7 @@ def _train(options: argparse.Namespace) -> None:
         **{name: size for name, size in sizes.items() if size is not None},
     )
     folder = Path(options.out or f"runs/{options.model}-{options.data}")
-    step = read_info(folder / LAST)["step"] if (folder / LAST).exists() else None
+    step = read_info(folder / LAST).get("step") if (folder / LAST).exists() else None
     history = fit(
         model,
         train,

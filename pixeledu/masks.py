@@ -93,10 +93,10 @@ def kernel_shape(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
     Raises:
         ValueError: a side is even or not positive; an even window has no centre pixel.
     """
-    sides = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
+    sides = kernel_size if isinstance(kernel_size, tuple | list) else (kernel_size, kernel_size)
     if len(sides) != 2 or any(not isinstance(k, int) or k < 1 or k % 2 == 0 for k in sides):
         raise ValueError(
             f"kernel_size must be an odd number or two (an even window has no centre pixel), "
             f"got {kernel_size!r}"
         )
-    return sides
+    return tuple(sides)

@@ -232,6 +232,11 @@ def test_another_run_in_the_folder_is_not_overwritten(run, capsys):
     assert "Choose another folder" in line
 
 
+def test_a_model_in_the_place_of_a_run_is_not_overwritten(capsys, tmp_path):
+    save_checkpoint(tmp_path / "run" / LAST, PixelCNN(hidden=1, layers=0))
+    assert f"{LAST} is a model alone" in error_of(capsys, [*SMALL, "--out", "run"])
+
+
 def test_a_checkpoint_that_names_no_size_and_no_data_asks_for_them(capsys):
     save_checkpoint("plain.safetensors", PixelCNN(hidden=1, layers=0))
     line = error_of(capsys, ["sample", "--checkpoint", "plain.safetensors"])

@@ -58,7 +58,7 @@ def test_mask_b_is_mask_a_and_the_pixel_itself():
 
 @pytest.mark.parametrize("kernel", [0, 2, -1, (3, 4), (3,), (1, 3, 5), 2.0, "3"])
 def test_a_kernel_without_a_centre_is_refused(kernel):
-    with pytest.raises((ValueError, TypeError), match="kernel_size|iterable"):
+    with pytest.raises(ValueError, match="kernel_size must be an odd number or two"):
         kernel_shape(kernel)
 
 
