@@ -8,8 +8,10 @@ INSTALLED := $(VENV)/.installed
 SITE := _build/html
 BUILT := _build/.built
 PORT ?= 8000
-# How many tests run at the same time.
+# How many tests run at the same time. Their threads sleep while they wait: by default they spin, and
+# with more threads than processors that keeps the one from working that they wait for.
 WORKERS ?= 2
+export OMP_WAIT_POLICY := PASSIVE
 
 NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' | sort)
 # What the site is made from: a change in any of these rebuilds it. The folders too, for a page that
