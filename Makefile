@@ -34,7 +34,7 @@ help:
 # --- set-up -------------------------------------------------------------------------------------
 
 $(INSTALLED): requirements.txt pyproject.toml
-	@test -x $(PY) && $(PY) -c '' 2>/dev/null || bash book/tools/make_venv.sh $(VENV) $(PYTHON)
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || bash book/tools/make_venv.sh $(VENV) $(PYTHON)
 	@echo 'Installing the packages of requirements.txt into $(VENV): this takes some minutes.'
 	$(PY) -m pip install --disable-pip-version-check -q -r requirements.txt
 	$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .

@@ -26,7 +26,7 @@ if [ -z "$python" ]; then
 fi
 
 echo "Making $folder with $("$python" --version)"
-if ! "$python" -m venv "$folder"; then
+if ! "$python" -m venv --clear "$folder"; then
   rm -rf "$folder"
   echo "$python cannot make a virtual environment. On Debian and Ubuntu:" >&2
   echo "  sudo apt install python3-venv" >&2

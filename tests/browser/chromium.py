@@ -55,13 +55,14 @@ def _of_playwright() -> str:
 def install() -> None:
     """Try Debian's package where that can work, then Playwright's download."""
     root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if root and "ID=debian" in _os_release() and shutil.which("apt-get"):
+    packages = root and shutil.which("apt-get") is not None
+    if packages and "ID=debian" in _os_release():
         _run("apt-get", "update", "-q")
         _run("apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium")
         if find():
             return
-    # On Linux the download needs system libraries, which only root can add.
-    needs = ["--with-deps"] if root and sys.platform == "linux" else []
+    # The download needs libraries of the system, which only root can add.
+    needs = ["--with-deps"] if packages else []
     _run(sys.executable, "-m", "playwright", "install", *needs, "chromium")
 
 
@@ -76,11 +77,18 @@ def _run(*command: str) -> None:
     subprocess.run(command, env=environment, stdin=subprocess.DEVNULL)
 
 
-if __name__ == "__main__":
-    found = find()
-    if found is None:
+def main() -> None:
+    """Make sure that there is a browser."""
+    if find() is None:
         install()
-        found = find()
+    found = find()
     if found is None:
         sys.exit(MISSING)
     print("Browser for the tests:", found)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(str(error))
