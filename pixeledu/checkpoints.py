@@ -21,7 +21,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
     """Write a model to a file, whole or not at all.
 
     Args:
-        path: the file to write, best named *.safetensors; what it held before is replaced.
+        path: the file to write, best with the ending .safetensors; it is replaced whole.
         model: a model with a `config` that `build_model` can rebuild it from.
         info: facts to keep beside the weights, anything JSON can hold; see `read_info`.
     Raises:
