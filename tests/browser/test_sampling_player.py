@@ -55,7 +55,8 @@ def test_a_mouse_alone_is_enough(visit, address):
     player.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert abs(player.position - player.last / 2) < player.last / 20 + 1
 
-    player.speed.select_option("256")
+    # Slow enough that what is left to draw outlasts the two clicks, on a busy machine too.
+    player.speed.select_option("4")
     player.button("Play").click()
     expect(player.button("Pause")).to_be_visible()
     player.button("Pause").click()
