@@ -7,10 +7,10 @@ widgets) are imported when first used.
 from importlib import import_module
 
 from pixeledu.inspection import CausalityReport, check_causality, receptive_field
-from pixeledu.layers import MaskedConv2d
+from pixeledu.layers import DiagonalBiLSTM, MaskedConv2d, RowLSTM, skew, unskew
 from pixeledu.likelihood import bits_per_dim, nats
 from pixeledu.masks import causal_mask, colour_groups
-from pixeledu.models import PixelCNN, best_device, build_model
+from pixeledu.models import PAPER_CONFIGS, PixelCNN, PixelRNN, best_device, build_model
 from pixeledu.sampling import Trace, complete, sample, sample_trace
 
 __version__ = "0.1.0"
@@ -22,12 +22,17 @@ _LOADED_WHEN_USED = {
     "load_checkpoint": "checkpoints",
     "save_checkpoint": "checkpoints",
     "SamplingPlayer": "widgets",
+    "Wavefront": "widgets",
 }
 
 __all__ = [
+    "PAPER_CONFIGS",
     "CausalityReport",
+    "DiagonalBiLSTM",
     "MaskedConv2d",
     "PixelCNN",
+    "PixelRNN",
+    "RowLSTM",
     "Trace",
     "best_device",
     "bits_per_dim",
@@ -40,6 +45,8 @@ __all__ = [
     "receptive_field",
     "sample",
     "sample_trace",
+    "skew",
+    "unskew",
     *_LOADED_WHEN_USED,
 ]
 

@@ -55,3 +55,14 @@ def shape_of_images(images: Tensor, channels: int, name: str = "images") -> None
             f"{name} must have shape (B, {channels}, H, W) with H, W >= 1, "
             f"got {tuple(images.shape)}"
         )
+
+
+def features_of_images(x: Tensor, features: int) -> Tensor:
+    """Return `x` if a layer can read it: (B, features, H, W).
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    if x.dim() != 4 or x.shape[1] != features:
+        raise ValueError(f"x must have shape (B, {features}, H, W), got {tuple(x.shape)}")
+    return x

@@ -11,15 +11,17 @@ from torch import Tensor
 from pixeledu.checks import positive_int
 
 
-def colour_groups(features: int, channels: int) -> Tensor:
+def colour_groups(features: int, channels: int, gates: int = 1) -> Tensor:
     """Assign each feature of a layer to the colour it belongs to.
 
     The features are cut into `channels` neighbouring groups whose sizes differ by at most one.
     With three colours the first third belongs to R, the second to G, the last to B.
 
     Args:
-        features: number of features of the layer, at least `channels`.
+        features: number of features of the layer, at least `channels` for each gate.
         channels: number of colours of the image, 1 for grey.
+        gates: equal parts of the features, one after the other, each with groups of its own: an
+            LSTM has four.
     Returns:
         int64 tensor of shape (features,), values 0 … channels-1, never decreasing.
     Raises:
@@ -28,12 +30,16 @@ def colour_groups(features: int, channels: int) -> Tensor:
     """
     positive_int("channels", channels)
     positive_int("features", features)
-    if features < channels:
+    positive_int("gates", gates)
+    if features % gates:
+        raise ValueError(f"features must be a multiple of gates={gates}, got features={features}")
+    size = features // gates
+    if size < channels:
         raise ValueError(
             f"features must be at least channels, so that each colour has one, "
-            f"got features={features} for channels={channels}"
+            f"got features={size} for channels={channels}"
         )
-    return torch.arange(features) * channels // features
+    return (torch.arange(size) * channels // size).repeat(gates)
 
 
 def group_slices(features: int, channels: int) -> list[slice]:
@@ -45,9 +51,21 @@ def group_slices(features: int, channels: int) -> list[slice]:
     Returns:
         One slice for each colour, in order; together they cover all features.
     """
-    sizes = colour_groups(features, channels).bincount(minlength=channels)
-    ends = sizes.cumsum(0).tolist()
-    return [slice(end - size, end) for end, size in zip(ends, sizes.tolist(), strict=True)]
+    return by_colour(features, channels)[1]
+
+
+def by_colour(features: int, channels: int, gates: int = 1) -> tuple[Tensor, list[slice]]:
+    """Order the features of a layer so that those of each colour stand together.
+
+    Args:
+        features, channels, gates: as for `colour_groups`.
+    Returns:
+        The order, an int64 tensor of shape (features,), and the slice of each colour in it.
+    """
+    colours = colour_groups(features, channels, gates)
+    ends = colours.bincount(minlength=channels).cumsum(0).tolist()
+    slices = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return colours.argsort(stable=True), slices
 
 
 def causal_mask(
@@ -56,6 +74,7 @@ def causal_mask(
     in_features: int = 1,
     out_features: int = 1,
     channels: int = 1,
+    gates: int = 1,
 ) -> Tensor:
     """Mark the weights of a convolution that may be used, for mask A or mask B.
 
@@ -69,6 +88,7 @@ def causal_mask(
         in_features: features the convolution reads.
         out_features: features it produces.
         channels: colours of the image.
+        gates: equal parts of the output features; see `colour_groups`.
     Returns:
         bool tensor of shape (out_features, in_features, height // 2 + 1, width).
     Raises:
@@ -79,7 +99,7 @@ def causal_mask(
     if mask_type not in ("A", "B"):
         raise ValueError(f'mask_type must be "A" or "B", got {mask_type!r}')
     source = colour_groups(in_features, channels)[None, :]  # (1, in)
-    target = colour_groups(out_features, channels)[:, None]  # (out, 1)
+    target = colour_groups(out_features, channels, gates)[:, None]  # (out, 1)
 
     mask = torch.ones(out_features, in_features, height // 2 + 1, width, dtype=torch.bool)
     mask[:, :, -1, width // 2] = source < target if mask_type == "A" else source <= target

@@ -1,9 +1,12 @@
 """The models of the book: integer images in, the logits of every value of every pixel out."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixeledu.blocks import OutputHead, RecurrentBlock, ResidualBlock
 from pixeledu.checks import positive_int, shape_of_images
 from pixeledu.layers import MaskedConv2d
 
@@ -36,25 +39,31 @@ class AutoregressiveModel(nn.Module):
         return logits.transpose(1, 2)  # (B, levels, C, H, W)
 
 
-class PixelCNN(AutoregressiveModel):
-    """The PixelCNN: masked convolutions with residual connections, all pixels in parallel.
+class ResidualModel(AutoregressiveModel):
+    """A first layer with mask A, residual blocks, an output head: the shape of the paper's models.
 
     Args:
-        channels: colours of the image.
-        levels: values a pixel can take, 2 to 256.
+        kind, channels, levels: as for `AutoregressiveModel`.
         hidden: the paper's h; the trunk carries 2h features.
         layers: number of residual blocks.
-    Raises:
-        ValueError: a number is out of range, or `hidden` is less than `channels`.
-    Source: van den Oord et al. 2016, table 1 and figure 5.
+        block: makes a block from `hidden` and `channels`.
+    Source: van den Oord et al. 2016, table 1.
     """
 
-    def __init__(self, channels: int = 1, levels: int = 2, hidden: int = 64, layers: int = 7):
-        super().__init__("pixelcnn", channels, levels, hidden=hidden, layers=layers)
+    def __init__(
+        self,
+        kind: str,
+        channels: int,
+        levels: int,
+        hidden: int,
+        layers: int,
+        block: Callable[[int, int], nn.Module],
+    ):
+        super().__init__(kind, channels, levels, hidden=hidden, layers=layers)
         positive_int("hidden", hidden)
         positive_int("layers", layers, least=0)
         self.first = MaskedConv2d(channels, 2 * hidden, 7, "A", channels)
-        self.blocks = nn.ModuleList(ResidualBlock(hidden, channels) for _ in range(layers))
+        self.blocks = nn.ModuleList(block(hidden, channels) for _ in range(layers))
         self.head = OutputHead(2 * hidden, channels, levels)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -76,99 +85,125 @@ class PixelCNN(AutoregressiveModel):
             x = block(x)  # (B, 2h, H, W)
         return self.logits_from(self.head(x))  # (B, levels, C, H, W)
 
-    def steps(self, batch: int, width: int) -> "PixelCNNSteps":
+    def steps(self, batch: int, width: int) -> "ResidualModelSteps":
         """Start drawing `batch` images of this width, value by value; see `sampling`."""
-        return PixelCNNSteps(self, batch, width)
+        return ResidualModelSteps(self, batch, width)
 
 
-class ResidualBlock(nn.Module):
-    """Add to the trunk what a 1×1, a masked 3×3 and a 1×1 convolution make of it.
-
-    Args:
-        hidden: h; the trunk has 2h features, the block works on h.
-        channels: colours of the image.
-    Source: van den Oord et al. 2016, figure 5 (left).
-    """
-
-    def __init__(self, hidden: int, channels: int):
-        super().__init__()
-        self.reduce = MaskedConv2d(2 * hidden, hidden, 1, "B", channels)
-        self.convolve = MaskedConv2d(hidden, hidden, 3, "B", channels)
-        self.expand = MaskedConv2d(hidden, 2 * hidden, 1, "B", channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.reduce(F.relu(x))  # (B, h, H, W); x itself is still needed
-        y = self.convolve(F.relu_(y))  # (B, h, H, W)
-        return x + self.expand(F.relu_(y))  # (B, 2h, H, W)
-
-
-class OutputHead(nn.Module):
-    """Turn trunk features into logits: twice a ReLU and a 1×1 convolution with mask B.
+class PixelCNN(ResidualModel):
+    """The PixelCNN: masked convolutions with residual connections, all pixels in parallel.
 
     Args:
-        features: features of the trunk.
         channels: colours of the image.
-        levels: values a pixel can take.
-    Source: van den Oord et al. 2016, table 1.
+        levels: values a pixel can take, 2 to 256.
+        hidden: the paper's h; the trunk carries 2h features.
+        layers: number of residual blocks.
+    Raises:
+        ValueError: a number is out of range, or `hidden` is less than `channels`.
+    Source: van den Oord et al. 2016, table 1 and figure 5.
     """
 
-    def __init__(self, features: int, channels: int, levels: int):
-        super().__init__()
-        self.mix = MaskedConv2d(features, features, 1, "B", channels)
-        self.predict = MaskedConv2d(features, channels * levels, 1, "B", channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.predict(F.relu_(self.mix(F.relu(x))))  # (B, C·levels, H, W)
+    def __init__(self, channels: int = 1, levels: int = 2, hidden: int = 64, layers: int = 7):
+        super().__init__("pixelcnn", channels, levels, hidden, layers, ResidualBlock)
 
 
-class PixelCNNSteps:
-    """The PixelCNN, one value at a time, in the order the values are drawn.
+class PixelRNN(ResidualModel):
+    """The PixelRNN: LSTM layers with residual connections, in fronts of pixels.
+
+    Args:
+        cell: "row" for Row LSTMs, whose fronts are rows, or "diagonal" for Diagonal BiLSTMs.
+        channels: colours of the image.
+        levels: values a pixel can take, 2 to 256.
+        hidden: the paper's h; each LSTM has h features, the trunk carries 2h.
+        layers: number of LSTM layers.
+    Raises:
+        ValueError: the cell is unknown, a number is out of range, or `hidden` is less than
+            `channels`.
+    Source: van den Oord et al. 2016, sections 3.1 to 3.3, table 1 and figure 5.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        channels: int = 1,
+        levels: int = 2,
+        hidden: int = 16,
+        layers: int = 7,
+    ):
+        if cell not in _CELLS:
+            raise ValueError(f"cell must be one of: {', '.join(_CELLS)}; got {cell!r}")
+        block = partial(RecurrentBlock, cell)
+        super().__init__(_CELLS[cell], channels, levels, hidden, layers, block)
+
+
+_CELLS = {"row": "row-lstm", "diagonal": "diagonal-bilstm"}
+
+
+class ResidualModelSteps:
+    """A model, one value at a time, in the order the values are drawn.
 
     For each row: `start_row()`. For each value of it: `logits(column, colour)`, then
     `put(values, column, colour)` with what was drawn, or was known already.
     """
 
-    def __init__(self, model: PixelCNN, batch: int, width: int):
-        # The scaled form of every level, to look up instead of computing it for each value.
-        self.scaled = model.scale(torch.arange(model.levels, device=model.first.weight.device))
+    def __init__(self, model: ResidualModel, batch: int, width: int):
         self.first = model.first.steps(batch, width)
-        self.blocks = [
-            [layer.steps(batch, width) for layer in (block.reduce, block.convolve, block.expand)]
-            for block in model.blocks
-        ]
-        self.head = [layer.steps(batch, width) for layer in (model.head.mix, model.head.predict)]
+        self.blocks = [block.steps(batch, width) for block in model.blocks]
+        self.head = model.head.steps(batch, width)
+        self.ops = self.first.ops
+        # The scaled form of every level, to look up instead of computing it for each value.
+        levels = torch.arange(model.levels, device=model.first.weight.device)
+        self.scaled = self.ops.view(model.scale(levels).detach())
 
     def start_row(self) -> None:
         """Finish the row drawn so far and start the next one."""
-        for layer in (self.first, *(layer for block in self.blocks for layer in block)):
-            layer.start_row()
+        self.first.start_row()
+        for block in self.blocks:
+            block.start_row()
 
     def logits(self, column: int, colour: int = 0) -> Tensor:
-        """Return the logits of one colour of one pixel of this row, shape (B, levels)."""
-        x = self.first.read(column, colour)  # (B, 2h / C): the features of this colour
-        for reduce, convolve, expand in self.blocks:
-            torch.clamp_min(x, 0, out=reduce.slot(column, colour))
-            reduce.read(column, colour, out=convolve.slot(column, colour)).relu_()
-            convolve.read(column, colour, out=expand.slot(column, colour)).relu_()
-            x.add_(expand.read(column, colour))
-        mix, predict = self.head
-        torch.clamp_min(x, 0, out=mix.slot(column, colour))
-        mix.read(column, colour, out=predict.slot(column, colour)).relu_()
-        return predict.read(column, colour)
+        """Return the logits of one colour of one pixel of this row, shape (B, levels).
+
+        The next call may use the same memory.
+        """
+        x = self.first.compute(column, colour)  # (B, 2h / C): the features of this colour
+        for block in self.blocks:
+            block.add_to(x, column, colour)
+        return torch.as_tensor(self.head.compute(x, column, colour))
 
     def put(self, values: Tensor, column: int, colour: int = 0) -> None:
         """Take in the values 0 … levels-1 of one colour of one pixel, shape (B,)."""
-        self.first.put(self.scaled[values].unsqueeze(1), column, colour)
+        self.first.slot(column, colour)[:, 0] = self.scaled[self.ops.view(values)]
 
 
-_MODELS = {"pixelcnn": PixelCNN}
+_MODELS = {
+    "pixelcnn": PixelCNN,
+    "row-lstm": partial(PixelRNN, "row"),
+    "diagonal-bilstm": partial(PixelRNN, "diagonal"),
+}
+
+_MNIST, _CIFAR10 = {"channels": 1, "levels": 2}, {"channels": 3, "levels": 256}
+# The models whose likelihoods the paper reports, as far as it gives their sizes.
+PAPER_CONFIGS = {
+    "mnist-row-lstm": {"model": "row-lstm", **_MNIST, "hidden": 16, "layers": 7},
+    "mnist-diagonal-bilstm-1": {"model": "diagonal-bilstm", **_MNIST, "hidden": 32, "layers": 1},
+    "mnist-diagonal-bilstm-7": {"model": "diagonal-bilstm", **_MNIST, "hidden": 16, "layers": 7},
+    "cifar10-row-lstm": {"model": "row-lstm", **_CIFAR10, "hidden": 128, "layers": 12},
+    "cifar10-diagonal-bilstm": {
+        "model": "diagonal-bilstm",
+        **_CIFAR10,
+        "hidden": 128,
+        "layers": 12,
+    },
+}
 
 
 def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
     """Build a model by name, or again from the `config` of another one.
 
     Args:
-        name: "pixelcnn"; may be left out if `config` holds it as "model".
+        name: "pixelcnn", "row-lstm" or "diagonal-bilstm", or a name of `PAPER_CONFIGS`, whose
+            arguments `config` then changes; may be left out if `config` holds it as "model".
         config: the arguments of the model's class.
     Returns:
         The model, freshly initialised, on the CPU.
@@ -180,10 +215,13 @@ def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
         >>> model = build_model("pixelcnn", hidden=16, layers=2)
         >>> twin = build_model(**model.config)
     """
-    known = ", ".join(_MODELS)
+    if name in PAPER_CONFIGS:
+        config = PAPER_CONFIGS[name] | config
+        name = None
     stated = config.pop("model", name)
     name = name or stated
     if name not in _MODELS or stated != name:
+        known = ", ".join([*_MODELS, *PAPER_CONFIGS])
         raise ValueError(f"model must be one of: {known}; got {name!r}, in config {stated!r}")
     try:
         return _MODELS[name](**config)

@@ -17,6 +17,8 @@ With mask A a value does not see itself, so `read` comes before `put`: the value
 The object holds a few rows and never the whole image, so its memory does not grow with the height.
 """
 
+from pixeledu.layers.diagonal_bilstm import DiagonalBiLSTM, skew, unskew
 from pixeledu.layers.masked_conv import MaskedConv2d
+from pixeledu.layers.row_lstm import RowLSTM
 
-__all__ = ["MaskedConv2d"]
+__all__ = ["DiagonalBiLSTM", "MaskedConv2d", "RowLSTM", "skew", "unskew"]

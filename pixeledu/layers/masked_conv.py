@@ -4,8 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checks import positive_int
-from pixeledu.masks import causal_mask, group_slices
+from pixeledu.checks import features_of_images, positive_int
+from pixeledu.layers.arithmetic import arithmetic_for
+from pixeledu.layers.steps import LayerSteps
+from pixeledu.masks import by_colour, causal_mask, group_slices
 
 
 class MaskedConv2d(nn.Module):
@@ -18,6 +20,7 @@ class MaskedConv2d(nn.Module):
             centre are stored: `weight` has shape (out, in, height // 2 + 1, width).
         mask_type: "A" for the layer that reads the image, "B" for every later one.
         channels: colours of the image; see `colour_groups`.
+        gates: equal parts of the output features, each with colour groups of its own.
     Raises:
         ValueError: an even kernel, an unknown mask type, fewer features than colours.
     Source: van den Oord et al. 2016, section 3.4.
@@ -30,13 +33,15 @@ class MaskedConv2d(nn.Module):
         kernel_size: int | tuple[int, int],
         mask_type: str = "B",
         channels: int = 1,
+        gates: int = 1,
     ):
         super().__init__()
         self.in_features = positive_int("in_features", in_features)
         self.out_features = positive_int("out_features", out_features)
         self.mask_type = mask_type
         self.channels = channels
-        mask = causal_mask(kernel_size, mask_type, in_features, out_features, channels)
+        self.gates = gates
+        mask = causal_mask(kernel_size, mask_type, in_features, out_features, channels, gates)
         # Derived from the arguments, so not part of the weights that are saved.
         self.register_buffer("mask", mask, persistent=False)
         self.masks_nothing = bool(mask.all())
@@ -59,16 +64,13 @@ class MaskedConv2d(nn.Module):
         Raises:
             ValueError: `x` has another shape.
         """
-        if x.dim() != 4 or x.shape[1] != self.in_features:
-            raise ValueError(
-                f"x must have shape (B, {self.in_features}, H, W), got {tuple(x.shape)}"
-            )
+        features_of_images(x, self.in_features)
         above, left = self.weight.shape[2] - 1, self.weight.shape[3] // 2
         if above:
             x = F.pad(x, (0, 0, above, 0))  # (B, in, above + H, W): nothing below the last row
         return F.conv2d(x, self.masked_weight(), self.bias, padding=(0, left))
 
-    def steps(self, batch: int, width: int) -> "MaskedConv2dSteps":
+    def steps(self, batch: int, width: int) -> "MaskedConv2dSteps | PointwiseSteps":
         """Start a computation pixel by pixel; see `pixeledu.layers`.
 
         Args:
@@ -77,6 +79,8 @@ class MaskedConv2d(nn.Module):
         Returns:
             The step face of this layer, with the weights as they are now.
         """
+        if self.weight.shape[2:] == (1, 1):
+            return PointwiseSteps(self, batch)
         return MaskedConv2dSteps(self, batch, width)
 
     def extra_repr(self) -> str:
@@ -87,7 +91,7 @@ class MaskedConv2d(nn.Module):
         )
 
 
-class MaskedConv2dSteps:
+class MaskedConv2dSteps(LayerSteps):
     """The masked convolution, one pixel at a time.
 
     The window of a pixel has two parts. The rows above are finished, so one convolution computes
@@ -97,66 +101,98 @@ class MaskedConv2dSteps:
 
     def __init__(self, layer: MaskedConv2d, batch: int, width: int):
         weight = layer.masked_weight().detach()  # (out, in, rows, kernel width)
+        order, targets = by_colour(layer.out_features, layer.channels, layer.gates)
+        weight, self.bias = weight[order], layer.bias.detach()[order]
         out_features, in_features, rows, kernel_width = weight.shape
-        self.bias = layer.bias.detach()
+        self.ops = arithmetic_for(weight)
         self.left = left = kernel_width // 2
         # Both weight matrices list their inputs in the order in which they lie in memory.
         self.taps_above = weight[:, :, :-1].permute(2, 3, 1, 0).reshape(-1, out_features)
         taps = weight[:, :, -1, : left + 1].permute(2, 1, 0).flatten(0, 1)  # ((left+1)·in, out)
 
-        # A 1×1 convolution remembers nothing, so that one place serves all columns.
-        reused, width = (width, 1) if (rows, kernel_width) == (1, 1) else (1, width)
         # `left` pixels of padding stand before a row, and behind it too once it is finished.
         self.row = weight.new_zeros(batch, left + width, in_features)
         self.finished = weight.new_zeros(rows - 1, width + 2 * left, batch, in_features)
-        self.from_above = self.bias.repeat(width, batch, 1)  # (W, B, out)
+        # What a pixel gets from finished rows, and the bias.
+        self.shares = self.bias.repeat(width, batch, 1)  # (W, B, out)
 
+        sources = group_slices(in_features, layer.channels)
         self.places = [  # [colour][column]: the views a step needs, made once for all rows
-            self._places(taps, source, target, layer.mask_type) * reused
-            for source, target in zip(
-                group_slices(in_features, layer.channels),
-                group_slices(out_features, layer.channels),
-                strict=True,
-            )
+            self._places(taps, source, target, layer.mask_type)
+            for source, target in zip(sources, targets, strict=True)
         ]
+        self.outputs = [places[0][-1] for places in self.places]  # [colour]
 
     def _places(self, taps: Tensor, source: slice, target: slice, mask_type: str) -> list[tuple]:
-        """List (slot, share, window, taps) of one colour for each column."""
-        in_features = self.row.shape[2]
+        """List (slot, product, share, output) of one colour for each column."""
+        view, (batch, _, in_features) = self.ops.view, self.row.shape
         # At the pixel itself, mask B sees the colours up to its own, mask A the earlier ones.
         seen = self.left * in_features + (source.stop if mask_type == "B" else source.start)
         slots = self.row[:, self.left :, source].unbind(1)  # W times (B, in of this colour)
-        shares = self.from_above[:, :, target].unbind()  # W times (B, out of this colour)
+        shares = self.shares[:, :, target].unbind()  # W times (B, out of this colour)
         pixels = self.row.flatten(1)  # (B, (left + W)·in)
-        starts = range(0, len(slots) * in_features, in_features)
-        windows = [pixels[:, start : start + seen] for start in starts]
         taps = taps[:seen, target].contiguous()
-        return [(*views, taps) for views in zip(slots, shares, windows, strict=True)]
+        output = taps.new_empty(batch, taps.shape[1])
+        starts = range(0, len(slots) * in_features, in_features)
+        products = [self.ops.product(pixels[:, at : at + seen], taps, output) for at in starts]
+        return [
+            (view(slot), product, view(share), view(output))
+            for slot, product, share in zip(slots, products, shares, strict=True)
+        ]
 
     def start_row(self) -> None:
-        """Finish the row drawn so far and compute what the next one takes from the rows above."""
+        """Finish the row computed so far and compute what the next one takes from those above."""
         if len(self.finished):
+            row = self.row[:, self.left :].movedim(1, 0)  # (W, B, in)
             self.finished[:-1] = self.finished[1:].clone()
-            self.finished[-1, self.left : -self.left or None] = self.row[:, self.left :].movedim(
-                1, 0
-            )
-            windows = self.finished.unfold(
-                1, 2 * self.left + 1, 1
-            )  # (rows, W, B, in, kernel width)
-            windows = windows.permute(1, 2, 0, 4, 3).flatten(2).flatten(0, 1)  # (W·B, rows·kw·in)
-            shares = self.from_above.view(-1, len(self.bias))  # (W·B, out)
-            torch.addmm(self.bias, windows, self.taps_above, out=shares)
+            self.finished[-1, self.left : self.left + len(row)] = row
+            windows = self.finished.unfold(1, 2 * self.left + 1, 1)  # (rows, W, B, in, kernel)
+            windows = windows.permute(1, 2, 0, 4, 3).flatten(2)  # (W, B, rows·kernel·in)
+            shares = self.shares.flatten(0, 1)  # (W·B, out)
+            torch.addmm(self.bias, windows.flatten(0, 1), self.taps_above, out=shares)
 
-    def put(self, x: Tensor, column: int, colour: int = 0) -> None:
-        """Take in the input features of one colour of one pixel, shape (B, features)."""
-        self.slot(column, colour).copy_(x)
-
-    def slot(self, column: int, colour: int = 0) -> Tensor:
-        """Return the place that `put` writes to, for operations that can write there directly."""
+    def slot(self, column: int, colour: int = 0):
+        """Return the array that takes the input features of one colour of one pixel."""
         return self.places[colour][column][0]
 
-    def read(self, column: int, colour: int = 0, out: Tensor | None = None) -> Tensor:
-        """Return the output features of one colour of one pixel, shape (B, features)."""
-        _, share, window, taps = self.places[colour][column]
-        # y = (share of the rows above and bias) + W · (pixels to the left, the pixel itself)
-        return torch.addmm(share, window, taps, out=out)
+    def compute(self, column: int, colour: int = 0):
+        """Return the output features of one colour of one pixel as an array (B, features)."""
+        _, product, share, y = self.places[colour][column]
+        # y = W · (pixels to the left, the pixel itself) + (share of the rows above and bias)
+        product()
+        self.ops.add(y, share, out=y)
+        return y
+
+
+class PointwiseSteps(LayerSteps):
+    """A 1×1 convolution, one pixel at a time: it remembers nothing, and one place serves all.
+
+    A feature that is always 1 stands before the others, so that its weight is the bias.
+    """
+
+    def __init__(self, layer: MaskedConv2d, batch: int):
+        weight = layer.masked_weight().detach().flatten(1)  # (out, in)
+        order, targets = by_colour(layer.out_features, layer.channels, layer.gates)
+        taps = torch.cat([layer.bias.detach()[:, None], weight], dim=1)[order].T  # (1 + in, out)
+        self.ops = arithmetic_for(weight)
+        self.pixel = weight.new_zeros(batch, len(taps))
+        self.pixel[:, 0] = 1
+        self.places = []  # [colour]: (slot, product, output)
+        sources = group_slices(layer.in_features, layer.channels)
+        for source, target in zip(sources, targets, strict=True):
+            seen = 1 + (source.stop if layer.mask_type == "B" else source.start)
+            slot = self.pixel[:, 1 + source.start : 1 + source.stop]
+            output = weight.new_empty(batch, target.stop - target.start)
+            taps_seen = taps[:seen, target].contiguous()
+            product = self.ops.product(self.pixel[:, :seen], taps_seen, output)
+            self.places.append((self.ops.view(slot), product, self.ops.view(output)))
+
+    def slot(self, column: int, colour: int = 0):
+        """Return the array that takes the input features of one colour of a pixel."""
+        return self.places[colour][0]
+
+    def compute(self, column: int, colour: int = 0):
+        """Return the output features of one colour of the pixel as an array (B, features)."""
+        _, product, y = self.places[colour]
+        product()
+        return y

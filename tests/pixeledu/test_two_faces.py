@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixeledu import MaskedConv2d, build_model
-from pixeledu.masks import group_slices
+from pixeledu import DiagonalBiLSTM, MaskedConv2d, RowLSTM, build_model
+from pixeledu.masks import by_colour, group_slices
 
 ODD = st.sampled_from([1, 3, 5])
 LAYERS = {
@@ -16,17 +16,36 @@ LAYERS = {
     "masked convolution, mask B": lambda features, out, channels, kernel: MaskedConv2d(
         features, out, kernel, "B", channels
     ),
+    "masked convolution, four gates": lambda features, out, channels, kernel: MaskedConv2d(
+        features, 4 * out, kernel, "B", channels, gates=4
+    ),
+    "Row LSTM": lambda features, out, channels, kernel: RowLSTM(
+        features, out, max(3, kernel[1]), channels
+    ),
+    "Diagonal BiLSTM": lambda features, out, channels, kernel: DiagonalBiLSTM(
+        features, out, channels
+    ),
 }
 MODELS = {
     "pixelcnn": {"hidden": 5, "layers": 2},
+    "row-lstm": {"hidden": 5, "layers": 2},
+    "diagonal-bilstm": {"hidden": 5, "layers": 2},
 }
+
+
+def randomise(module):
+    """Give every weight a random value, those too that begin at zero."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(std=0.5)
 
 
 def in_steps(layer, x):
     """Run a layer pixel by pixel over x (B, F, H, W), as sampling would."""
     batch, features, height, width = x.shape
     inputs = group_slices(features, layer.channels)
-    outputs = group_slices(layer.out_features, layer.channels)
+    gates = getattr(layer, "gates", 1)
+    order, outputs = by_colour(layer.out_features, layer.channels, gates)
     y = torch.full((batch, layer.out_features, height, width), torch.nan, dtype=x.dtype)
     steps = layer.steps(batch, width)
     for row in range(height):
@@ -36,7 +55,7 @@ def in_steps(layer, x):
                 value = x[:, inputs[colour], row, column]
                 if getattr(layer, "mask_type", "B") == "B":
                     steps.put(value, column, colour)
-                y[:, outputs[colour], row, column] = steps.read(column, colour)
+                y[:, order[outputs[colour]], row, column] = steps.read(column, colour)
                 if getattr(layer, "mask_type", "B") == "A":
                     steps.put(value, column, colour)
     return y
@@ -69,6 +88,7 @@ def test_a_layer_computes_the_same_in_parallel_and_in_steps(
 ):
     torch.manual_seed(seed)
     layer = LAYERS[name](channels + more[0], channels + more[1], channels, kernel).double()
+    randomise(layer)
     batch, height, width = size
     x = torch.randn(batch, layer.in_features, height, width, dtype=torch.float64)
     with torch.no_grad():
@@ -85,6 +105,7 @@ def test_a_layer_computes_the_same_in_parallel_and_in_steps(
 def test_a_model_computes_the_same_in_parallel_and_in_steps(name, channels, levels, size, seed):
     torch.manual_seed(seed)
     model = build_model(name, channels=channels, levels=levels, **MODELS[name]).double()
+    randomise(model)
     images = torch.randint(levels, (size[0], channels, *size[1:]))
     with torch.no_grad():
         torch.testing.assert_close(
