@@ -151,6 +151,9 @@ class ResidualModelSteps:
         self.blocks = [block.steps(batch, width) for block in model.blocks]
         self.head = model.head.steps(batch, width)
         self.ops = self.first.ops
+        # A thread more pays only where a product takes longer than waiting for the thread.
+        work = batch * max(weight.numel() for weight in model.parameters())
+        self.threads = max(1, work // 2**21)
         # The scaled form of every level, to look up instead of computing it for each value.
         levels = torch.arange(model.levels, device=model.first.weight.device)
         self.scaled = self.ops.view(model.scale(levels).detach())

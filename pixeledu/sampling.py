@@ -5,7 +5,8 @@ one pixel of the result: C·H·W forward passes. The cached one keeps what it ha
 the arithmetic of a single forward pass. Both use the same random numbers and draw the same images.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -204,21 +205,26 @@ class _Drawing:
         images = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
         for row in _rows(height, progress):
             steps.start_row()
-            drawn = []
-            for place, noise in enumerate(self._noise(width * channels, n)):
-                column, colour = divmod(place, channels)
-                logits = steps.logits(column, colour)  # (n, levels)
-                values, probabilities = _draw_values(logits, noise, self.temperature)
-                if self.known is not None:
-                    here = (slice(None), colour, row, column)
-                    values = torch.where(self.known[here], self.images[here].long(), values)
-                steps.put(values, column, colour)
-                drawn.append(values)
-                if keep is not None:
-                    keep(probabilities)
+            with _threads(steps.threads):
+                drawn = list(self._row(steps, row, keep))
             values = torch.stack(drawn).view(width, channels, n)
             images[:, :, row] = values.permute(2, 1, 0)  # (n, C, W)
         return images
+
+    def _row(self, steps, row: int, keep: Callable | None) -> Iterator[Tensor]:
+        """Draw the values of a row, each (n,), left to right and colour by colour."""
+        n, channels, _, width = self.shape
+        for place, noise in enumerate(self._noise(width * channels, n)):
+            column, colour = divmod(place, channels)
+            logits = steps.logits(column, colour)  # (n, levels)
+            values, probabilities = _draw_values(logits, noise, self.temperature)
+            if self.known is not None:
+                here = (slice(None), colour, row, column)
+                values = torch.where(self.known[here], self.images[here].long(), values)
+            steps.put(values, column, colour)
+            if keep is not None:
+                keep(probabilities)
+            yield values
 
     def _noise(self, values: int, n: int) -> tuple[Tensor, ...]:
         """Draw a uniform number for each value of a row; known values use theirs up as well."""
@@ -233,6 +239,17 @@ def _rows(height: int, progress: bool):
     from tqdm.auto import tqdm
 
     return tqdm(range(height), desc="rows", leave=False)
+
+
+@contextlib.contextmanager
+def _threads(most: int) -> Iterator[None]:
+    """Let PyTorch use no more than this many threads of the CPU for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(most, before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _draw_values(logits: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -254,6 +271,7 @@ class _NaiveSteps:
 
     def __init__(self, model: AutoregressiveModel, shape: tuple, device: torch.device):
         self.model = model
+        self.threads = torch.get_num_threads()
         self.images = torch.zeros(shape, dtype=torch.uint8, device=device)
         self.row = -1
 

@@ -96,9 +96,25 @@ class DiagonalBiLSTM(nn.Module):
         Raises:
             ValueError: `x` has another shape.
         """
+        left, right = self.directions(x)
+        # Down by one row: what a pixel gets from the right ends in the row above.
+        return left + F.pad(right[:, :, :-1], (0, 0, 1, 0))
+
+    def directions(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the maps of both directions, in place but not yet moved down.
+
+        Args:
+            x: features, shape (B, in_features, H, W).
+        Returns:
+            Hidden states from the left and from the right, each of shape (B, hidden, H, W).
+        Raises:
+            ValueError: `x` has another shape.
+        """
         inputs = self.input_to_state(features_of_images(x, self.in_features))  # (B, 8h, H, W)
         left, right = inputs.chunk(2, dim=1)  # (B, 4h, H, W) each
-        # Seen in a mirror, the direction from the right is one from the left.
+        # Seen in a mirror, the direction from the right is one from the left. For the front of
+        # a step, a diagonal, [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x),
+        # c = f · c_before + i · g and h = o · tanh(c).
         hidden = scan(
             torch.stack([left, right.flip(3)], dim=1),
             self.state_to_state,
@@ -106,9 +122,7 @@ class DiagonalBiLSTM(nn.Module):
             self.outside_memory,
             diagonal=True,
         )  # (B, 2, h, H, W)
-        left, right = hidden[:, 0], hidden[:, 1].flip(3)
-        # Down by one row: what a pixel gets from the right ends in the row above.
-        return left + F.pad(right[:, :, :-1], (0, 0, 1, 0))
+        return hidden[:, 0], hidden[:, 1].flip(3)
 
     def steps(self, batch: int, width: int) -> "DiagonalBiLSTMSteps":
         """Start a computation pixel by pixel; see `pixeledu.layers`.
