@@ -2,9 +2,9 @@
 
 from importlib import import_module
 
-_LOADED_WHEN_USED = {"SamplingPlayer": "sampling_player"}
+_LOADED_WHEN_USED = {"SamplingPlayer": "sampling_player", "Wavefront": "wavefront"}
 
-__all__ = ["SamplingPlayer"]
+__all__ = ["SamplingPlayer", "Wavefront"]
 
 
 def __getattr__(name: str):

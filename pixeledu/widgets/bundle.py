@@ -1,7 +1,7 @@
 """A widget's script and style as one text each, put together from the files in this folder.
 
 A widget is written as `NAME.js` and `NAME.css`. It may use `util.js`, which all widgets share, and
-parts of its own, `_PART.js`. A notebook wants one module without imports, a website one script for
+parts, `_PART.js`. A notebook wants one module without imports, a website one script for
 all widgets. Joining the files needs no build tool as long as they keep to a few forms of import and
 export; whatever else stands there is an error.
 """

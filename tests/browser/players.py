@@ -1,5 +1,6 @@
 """Sampling players with known numbers, on pages of their own and on the book's."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from playwright.sync_api import Locator
 
 from pixeledu.widgets import SamplingPlayer
+from pixeledu.widgets.bundle import module_source, style_source
 
 ROOT = Path(__file__).parents[2]
 CHAPTER = "book/04_pixelcnn.html"
@@ -50,9 +52,8 @@ TRACES = {
 
 def write_page(folder: Path, *elements: str) -> str:
     """A page with these elements and the site's own script and style; returns its file:// address."""
-    styles = "\n".join(
-        (WIDGETS / f"{name}.css").read_text() for name in ("util", "sampling_player")
-    )
+    files = sorted(WIDGETS.glob("*.css"), key=lambda path: path.stem != "util")  # as on the site
+    styles = "\n".join(file.read_text() for file in files)
     (folder / "widgets.css").write_text(styles)
     (folder / "widgets.js").write_text(widget_script(WIDGETS))
     page = folder / "page.html"
@@ -64,6 +65,34 @@ def write_page(folder: Path, *elements: str) -> str:
         '<body style="max-width:760px;margin:0 auto;padding:0 16px"><main><h1>Players</h1>\n'
         + "\n".join(elements)
         + "\n</main></body></html>"
+    )
+    return page.as_uri()
+
+
+def write_views(folder: Path, name: str, state: dict) -> str:
+    """A page with two views `first` and `second` of one `model`, drawn from the notebook's module."""
+    module = module_source(name).replace("export default", "const widget =")
+    page = folder / "views.html"
+    page.write_text(
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Views</title>'
+        f'<link rel="icon" href="data:,"><style>{style_source(name)}</style>'
+        '<div id="first"></div><div id="second"></div><script type="module">'
+        f"{module}\nconst state = {json.dumps(state)}, heard = {{}}; window.saves = 0;"
+        """
+        window.model = {
+          get: (name) => state[name],
+          set(name, value) {
+            if (state[name] === value) return;
+            state[name] = value;
+            for (const f of [...(heard["change:" + name] ?? [])]) f();
+          },
+          on: (name, f) => (heard[name] ??= new Set()).add(f),
+          off: (name, f) => heard[name].delete(f),
+          save_changes: () => saves++,
+        };
+        window.heard = heard;
+        window.cleanUps = [first, second].map((el) => widget.render({ model, el }));
+        </script></html>"""
     )
     return page.as_uri()
 

@@ -12,7 +12,6 @@ from players import CHAPTER, TRACES, Player
 from playwright.sync_api import expect
 
 from pixeledu.widgets import SamplingPlayer
-from pixeledu.widgets.bundle import module_source, style_source
 
 PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
 LOOKS = [("light", {}), ("dark", {}), ("light", PHONE), ("dark", PHONE)]
@@ -391,30 +390,7 @@ def two_views(visit, tmp_path):
     """A page with two views `first` and `second` of one `model`, drawn from the notebook's module."""
     player = SamplingPlayer(TRACES["a binary image"], speed=16)
     state = {name: getattr(player, name) for name in ("data", "position", "playing", "speed")}
-    module = module_source("sampling_player").replace("export default", "const widget =")
-    page = tmp_path / "views.html"
-    page.write_text(
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Views</title>'
-        f'<link rel="icon" href="data:,"><style>{style_source("sampling_player")}</style>'
-        '<div id="first"></div><div id="second"></div><script type="module">'
-        f"{module}\nconst state = {json.dumps(state)}, heard = {{}}; window.saves = 0;"
-        """
-        window.model = {
-          get: (name) => state[name],
-          set(name, value) {
-            if (state[name] === value) return;
-            state[name] = value;
-            for (const f of [...(heard["change:" + name] ?? [])]) f();
-          },
-          on: (name, f) => (heard[name] ??= new Set()).add(f),
-          off: (name, f) => heard[name].delete(f),
-          save_changes: () => saves++,
-        };
-        window.heard = heard;
-        window.cleanUps = [first, second].map((el) => widget.render({ model, el }));
-        </script></html>"""
-    )
-    opened = visit(page.as_uri()).page
+    opened = visit(players.write_views(tmp_path, "sampling_player", state)).page
     opened.clock.install(time=0)
     opened.reload()
     opened.clock.pause_at(1000)

