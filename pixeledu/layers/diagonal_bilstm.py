@@ -111,18 +111,18 @@ class DiagonalBiLSTM(nn.Module):
             ValueError: `x` has another shape.
         """
         inputs = self.input_to_state(features_of_images(x, self.in_features))  # (B, 8h, H, W)
-        left, right = inputs.chunk(2, dim=1)  # (B, 4h, H, W) each
-        # Seen in a mirror, the direction from the right is one from the left. For the front of
-        # a step, a diagonal, [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x),
-        # c = f · c_before + i · g and h = o · tanh(c).
+        # For the front of a step, a diagonal:
+        # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x)
+        # c = f · c_before + i · g
+        # h = o · tanh(c)
         hidden = scan(
-            torch.stack([left, right.flip(3)], dim=1),
+            inputs.unflatten(1, (2, -1)),
             self.state_to_state,
             self.outside_hidden,
             self.outside_memory,
             diagonal=True,
         )  # (B, 2, h, H, W)
-        return hidden[:, 0], hidden[:, 1].flip(3)
+        return hidden[:, 0], hidden[:, 1]
 
     def steps(self, batch: int, width: int) -> "DiagonalBiLSTMSteps":
         """Start a computation pixel by pixel; see `pixeledu.layers`.

@@ -68,7 +68,11 @@ class MaskedConv2d(nn.Module):
         above, left = self.weight.shape[2] - 1, self.weight.shape[3] // 2
         if above:
             x = F.pad(x, (0, 0, above, 0))  # (B, in, above + H, W): nothing below the last row
-        return F.conv2d(x, self.masked_weight(), self.bias, padding=(0, left))
+            return F.conv2d(x, self.masked_weight(), self.bias, padding=(0, left))
+        # In a single row the mask closes all to the right: half of the kernel is enough.
+        if left:
+            x = F.pad(x, (left, 0))  # (B, in, H, left + W)
+        return F.conv2d(x, self.masked_weight()[..., : left + 1], self.bias)
 
     def steps(self, batch: int, width: int) -> "MaskedConv2dSteps | PointwiseSteps":
         """Start a computation pixel by pixel; see `pixeledu.layers`.

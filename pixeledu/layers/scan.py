@@ -9,24 +9,26 @@ states that k neighbouring lanes had one front before:
     c = f · c_before + i · g
     h = o · tanh(c)
 
-Autograd would record some ten small operations for each front, and multiply out the gradient of K at
-each of them. Here one function holds the whole scan: it keeps the gates, goes back through the fronts
-once, and multiplies out the gradient of K for all of them together.
+Autograd would record some thirty small operations for each front, and multiply out the gradient of K
+at each of them. Here one function holds the whole scan: it keeps the gates, goes back through the
+fronts once, and multiplies out the gradient of K for all of them together.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-Spans = list[tuple[int, int]]  # for each step of a scan the first lane and the one after the last
-
 
 def scan(inputs: Tensor, weight: Tensor, hidden: Tensor, memory: Tensor, diagonal: bool) -> Tensor:
     """Run an LSTM over images, front by front, in D directions that know nothing of each other.
+
+    Direction 0 begins at the upper left. Direction 1, if there is one, begins at the upper right:
+    it does the same on mirrored images, and its result is mirrored back.
 
     Args:
         inputs: input-to-state part of the gates o, f, i, g, shape (B, D, 4h, H, W).
@@ -49,195 +51,254 @@ class _Scan(Function):
     def forward(ctx, inputs: Tensor, taps: Tensor, hidden: Tensor, memory: Tensor, diagonal: bool):
         batch, directions, _, height, width = inputs.shape
         k, size = taps.shape[2:]
-        fronts = _fronts(height, width, diagonal)
-        cells, lanes = fronts.cells, fronts.lanes
+        fronts = _fronts(height, width, k, batch, diagonal)
+        weight = taps.flatten(2).transpose(1, 2).contiguous()  # (D, k·h, 4h)
+        images = _new_images(inputs, size)  # (B, D, h, H, W)
+        z = inputs.new_empty(directions, fronts.cells, 4 * size)
+        read = inputs.new_empty(directions, fronts.cells, k, size)
+        tanh_c = inputs.new_empty(directions, fronts.cells, size)
+        # Around the states of each front stand those of pixels outside the image.
+        h = hidden[:, None].repeat(1, fronts.padded_cells, 1)
+        c = memory[:, None].repeat(1, fronts.padded_cells, 1)
 
-        gates = inputs.new_zeros(fronts.steps, directions, 4 * size, lanes, batch)
-        fronts.image(gates).copy_(inputs)
-        # What each step reads: the hidden states of the front before, once for each tap.
-        reads = inputs.new_empty(fronts.steps + 1, directions, k, size, lanes, batch)
-        reads.copy_(hidden[:, None, :, None, None])
-        memories = inputs.new_empty(fronts.steps + 1, directions, size, lanes, batch)
-        memories.copy_(memory[:, :, None, None])
-        squashed = torch.zeros_like(memories[1:])  # tanh(c)
-
-        # tanh(z) = 2σ(2z) - 1: on many CPUs a sigmoid costs a fraction of a tanh.
-        weight = taps.flatten(2).clone()  # (D, 4h, k·h)
-        weight[:, 3 * size :] *= 2
-        gates[:, :, 3 * size :] *= 2
         minus_one = inputs.new_full((1,), -1)
-
-        for z, o, f, i, g, x, c_before, c, tanh_c, h, copies in zip(
-            cells(gates),
-            *map(cells, gates.chunk(4, dim=2)),
-            cells(reads[:-1].flatten(2, 3)),
-            cells(memories[:-1]),
-            cells(memories[1:]),
-            cells(squashed),
-            cells(reads[1:, :, k // 2]),
-            fronts.copies(reads),
+        for (
+            at_input,
+            at_z,
+            taken,
+            into,
+            x,
+            z_,
+            o,
+            f,
+            i,
+            g,
+            c_before,
+            c_,
+            tanh_,
+            h_,
+            at_h,
+            at_image,
+        ) in zip(
+            fronts.in_images(_walkable(inputs)),
+            fronts.in_cells(z),
+            fronts.taken(h),
+            zip(*map(fronts.each, read.unbind(2)), strict=True),
+            fronts.each(read.flatten(2)),
+            fronts.each(z),
+            *map(fronts.each, z.chunk(4, dim=2)),
+            fronts.continued(c),
+            fronts.inside(c),
+            fronts.each(tanh_c),
+            fronts.inside(h),
+            fronts.in_padded(h),
+            fronts.in_images(images),
             strict=True,
         ):
-            z.baddbmm_(weight, x).sigmoid_()
+            _copy(at_input, at_z)
+            _copy(taken, into)
+            z_.baddbmm_(x, weight)
+            # tanh(z) = 2σ(2z) - 1: on many CPUs a sigmoid costs a fraction of a tanh.
+            torch.add(g, g, out=g)
+            z_.sigmoid_()
             torch.add(minus_one, g, alpha=2, out=g)
-            torch.mul(f, c_before, out=c).addcmul_(i, g)  # c = f · c_before + i · g
-            torch.add(c, c, out=tanh_c).sigmoid_()
-            torch.add(minus_one, tanh_c, alpha=2, out=tanh_c)
-            torch.mul(o, tanh_c, out=h)  # h = o · tanh(c)
-            for source, target in copies:
-                target.copy_(source)
+            torch.mul(f, c_before, out=c_).addcmul_(i, g)  # c = f · c_before + i · g
+            torch.add(c_, c_, out=tanh_).sigmoid_()
+            torch.add(minus_one, tanh_, alpha=2, out=tanh_)
+            torch.mul(o, tanh_, out=h_)  # h = o · tanh(c)
+            _copy(at_h, at_image)
 
-        ctx.save_for_backward(gates, reads, memories, squashed, taps)
+        ctx.save_for_backward(taps, z, read, c, tanh_c)
         ctx.fronts = fronts
-        return fronts.image(reads[1:, :, k // 2])
+        return images
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor):
-        gates, reads, memories, squashed, taps = ctx.saved_tensors
-        fronts, cells = ctx.fronts, ctx.fronts.cells
-        k, size = taps.shape[2:]
-        o, f, i, g = gates.chunk(4, dim=2)
-
-        # What does not depend on the way back, for all fronts at once: dz begins as the slopes of
-        # the gates and is later multiplied with what arrives at them.
-        dz = torch.empty_like(gates)  # (T, D, 4h, lanes, B)
-        dz_o, dz_f, dz_i, dz_g = dz.chunk(4, dim=2)
-        _slope_of_sigmoid(squashed, o, grad_input=dz_o)  # tanh(c) · o · (1 - o)
-        _slope_of_sigmoid(memories[:-1], f, grad_input=dz_f)  # c_before · f · (1 - f)
-        _slope_of_sigmoid(g, i, grad_input=dz_i)  # g · i · (1 - i)
-        _slope_of_tanh(i, g, grad_input=dz_g)  # i · (1 - g²)
-        slope = _slope_of_tanh(o, squashed, grad_input=torch.empty_like(squashed))  # dh/dc
-
-        dh = torch.zeros_like(squashed)  # (T, D, h, lanes, B)
-        fronts.image(dh).copy_(gradient)
-        dc = torch.zeros_like(squashed[0])  # (D, h, lanes, B)
-        dx = torch.zeros_like(reads[0])  # (D, k, h, lanes, B)
-        back = taps.flatten(2).transpose(1, 2).contiguous()  # (D, k·h, 4h)
-
-        every_step = zip(
-            cells(dh),
-            cells(dc.expand_as(dh)),
-            cells(slope),
-            cells(f),
-            cells(dz),
-            cells(dz_o),
-            cells(dz[:, :, size:].unflatten(2, (3, size))),
-            cells(dx.flatten(1, 2).expand(len(dz), *dx.shape[:1], -1, *dx.shape[3:])),
-            fronts.sums(dx, dh),
+        taps, z, read, c, tanh_c = ctx.saved_tensors
+        fronts, (k, size) = ctx.fronts, taps.shape[2:]
+        back = taps.flatten(2)  # (D, 4h, k·h)
+        d_inputs = _new_images(gradient, 4 * size)
+        dz, slope = _slopes(z, torch.cat(fronts.continued(c), dim=1), tanh_c)
+        dh, dc = torch.zeros_like(c), torch.zeros_like(c)
+        every_front = zip(
+            fronts.in_images(_walkable(gradient)),
+            fronts.in_padded(dh),
+            fronts.inside(dh),
+            fronts.inside(dc),
+            fronts.each(slope),
+            fronts.each(z[..., size : 2 * size]),
+            fronts.continued(dc),
+            fronts.each(dz),
+            fronts.each(dz[..., :size]),
+            fronts.each(dz[..., size:].unflatten(2, (3, size))),
+            fronts.taken(dh),
+            fronts.in_cells(dz),
+            fronts.in_images(d_inputs),
             strict=True,
         )
-        for dh_, dc_, slope_, f_, dz_, dz_o_, dz_fig_, dx_, sums in reversed(list(every_step)):
+        for (
+            at_gradient,
+            at_dh,
+            dh_,
+            dc_,
+            slope_,
+            f,
+            dc_before,
+            dz_,
+            dz_o,
+            dz_fig,
+            taken,
+            at_dz,
+            at_input,
+        ) in reversed(list(every_front)):
+            _add(at_gradient, at_dh)
             dc_.addcmul_(dh_, slope_)
-            dz_o_.mul_(dh_)
-            dz_fig_.mul_(dc_.unsqueeze(1))
-            dc_.mul_(f_)
-            torch.bmm(back, dz_, out=dx_)
-            for source, target in sums:
-                target.add_(source)
+            torch.mul(dc_, f, out=dc_before)
+            dz_o.mul_(dh_)
+            dz_fig.mul_(dc_.unsqueeze(2))
+            _add(torch.bmm(dz_, back).chunk(k, dim=2), taken)
+            _copy(at_dz, at_input)
 
-        read = reads[:-1].flatten(0, 1).flatten(1, 2).flatten(2)  # (T·D, k·h, cells)
-        products = dz.flatten(0, 1).flatten(2) @ read.transpose(1, 2)  # (T·D, 4h, k·h)
-        d_taps = products.unflatten(0, dz.shape[:2]).sum(0).unflatten(2, (k, size))
-        from_outside = dz.sum(4).permute(1, 2, 0, 3).flatten(2) @ fronts.outside(
-            dz, k
-        )  # (D, 4h, k)
-        d_hidden = torch.einsum("dgk,dgkh->dh", from_outside, taps)
-        return fronts.image(dz), d_taps, d_hidden, dc.sum((2, 3)), None
+        d_weight = dz.transpose(1, 2) @ read.flatten(2)  # (D, 4h, k·h)
+        outside = fronts.outside(dh)  # (padded cells,)
+        return d_inputs, d_weight.unflatten(2, (k, size)), outside @ dh, outside @ dc, None
 
 
-_slope_of_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
-_slope_of_tanh = torch.ops.aten.tanh_backward.grad_input
+def _copy(sources: Iterable[Tensor], targets: Iterable[Tensor]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.copy_(source)
+
+
+def _add(sources: Iterable[Tensor], targets: Iterable[Tensor]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.add_(source)
+
+
+def _slopes(z: Tensor, c_before: Tensor, tanh_c: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute what does not depend on the way back, for all fronts at once.
+
+    Returns:
+        For each gate what its gradient is to be multiplied with, (D, cells, 4h): for o it is dh, for
+        the others dc. And the derivative of h with respect to c, (D, cells, h).
+    """
+    slopes = torch.empty_like(z)
+    o, f, i, g = z.chunk(4, dim=2)
+    of_o, of_f, of_i, of_g = slopes.chunk(4, dim=2)
+    _sigmoid_backward(tanh_c, o, grad_input=of_o)  # tanh(c) · o · (1 - o)
+    _sigmoid_backward(c_before, f, grad_input=of_f)  # c_before · f · (1 - f)
+    _sigmoid_backward(g, i, grad_input=of_i)  # g · i · (1 - i)
+    _tanh_backward(i, g, grad_input=of_g)  # i · (1 - g²)
+    return slopes, _tanh_backward(o, tanh_c, grad_input=torch.empty_like(tanh_c))
+
+
+_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
+_tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
 class _Fronts:
-    """Where the pixels of an image lie in the buffers of a scan, (T, D, features, lanes, B)."""
+    """Where the fronts of a scan lie, in images and in buffers, and what each takes from the last.
 
-    def __init__(self, height: int, width: int, diagonal: bool):
-        self.size, self.diagonal = (height, width), diagonal
-        self.steps = height + width - 1 if diagonal else height
-        self.lanes = height if diagonal else width
+    A buffer holds the pixels front by front: `cells` places, the lanes of all fronts times the
+    batch. In a padded buffer `reach` lanes outside the image stand on both sides of each front, and
+    one more front, all of it outside, stands before the first.
+
+    Making views one by one would cost as much as the arithmetic. So a buffer is split at once; the
+    lists of sizes are made beforehand and hold gap, front, gap, front, …, gap.
+    """
+
+    def __init__(self, height: int, width: int, k: int, batch: int, diagonal: bool):
+        self.size, self.batch, self.diagonal = (height, width), batch, diagonal
+        steps = range(height + width - 1 if diagonal else height)
         # The lanes whose pixel lies in the image.
-        self.active: Spans = [
-            (max(0, step - width + 1), min(height, step + 1)) if diagonal else (0, width)
-            for step in range(self.steps)
-        ]
+        self.first = [max(0, step - width + 1) if diagonal else 0 for step in steps]
+        end = [min(height, step + 1) if diagonal else width for step in steps]
+        self.lanes = [last - first for first, last in zip(self.first, end, strict=True)]
+        self.cells = height * width * batch
 
-    def image(self, buffer: Tensor) -> Tensor:
-        """Show a buffer as images, (B, D, features, H, W), on the same memory.
+        reach = k // 2
+        padded = [lanes + 2 * reach for lanes in self.lanes]
+        starts = list(accumulate([padded[0], *padded]))  # of each padded front, and the end
+        self.padded_lanes, self.padded_cells = starts[-1], starts[-1] * batch
+        self.own = self._sizes([start + reach for start in starts[:-1]])
+        moved = [now - then for now, then in zip(self.first, [0, *self.first[:-1]], strict=True)]
+        before = [start + lane for start, lane in zip([0, *starts[:-2]], moved, strict=True)]
+        self.reads = [self._sizes([start + tap for start in before]) for tap in range(k)]
+        self.continues = self._sizes([start + reach for start in before])
 
-        Going down a row in a skewed map means the next step and the next lane; going right, the
-        next step. So the image is there already, if you walk through the buffer in other strides.
+    def _sizes(self, starts: list[int]) -> list[int]:
+        sizes, at = [], 0
+        for start, lanes in zip(starts, self.lanes, strict=True):
+            sizes += [start - at, lanes]
+            at = start + lanes
+        return [*sizes, self.padded_lanes - at]
+
+    def each(self, buffer: Tensor) -> tuple[Tensor, ...]:
+        """Cut a buffer into fronts, (D, lanes·B, …) each."""
+        return buffer.split([lanes * self.batch for lanes in self.lanes], dim=1)
+
+    def inside(self, padded: Tensor) -> tuple[Tensor, ...]:
+        """Cut the fronts out of a padded buffer, (D, lanes·B, …) each."""
+        return self._ranges(padded, self.own)
+
+    def continued(self, padded: Tensor) -> tuple[Tensor, ...]:
+        """Cut out the memories that each front continues, (D, lanes·B, …) each."""
+        return self._ranges(padded, self.continues)
+
+    def taken(self, padded: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Cut out what each front reads with each tap: k of (D, lanes·B, …) each."""
+        return zip(*(self._ranges(padded, sizes) for sizes in self.reads), strict=True)
+
+    def _ranges(self, padded: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+        return padded.split([lanes * self.batch for lanes in sizes], dim=1)[1::2]
+
+    def in_cells(self, buffer: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Find the fronts in a buffer: for each direction (lanes, B, features)."""
+        buffer = buffer.view(len(buffer), sum(self.lanes), self.batch, buffer.shape[2])
+        return (front.unbind() for front in buffer.split(self.lanes, dim=1))
+
+    def in_padded(self, padded: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Find the fronts in a padded buffer: for each direction (lanes, B, features)."""
+        padded = padded.view(len(padded), self.padded_lanes, self.batch, padded.shape[2])
+        return (front.unbind() for front in padded.split(self.own, dim=1)[1::2])
+
+    def in_images(self, images: Tensor) -> Iterator[list[Tensor]]:
+        """Find the fronts in images (B, D, features, H, W): for each direction (lanes, B, features).
+
+        In a diagonal the next pixel lies one row down and one column back. So it needs no skewed
+        copy of the images: walking through their memory in other strides is enough.
         """
-        step, direction, feature, lane, image = buffer.stride()
-        down, right = (step + lane, step) if self.diagonal else (step, lane)
-        _, directions, features, _, batch = buffer.shape
-        return buffer.as_strided(
-            (batch, directions, features, *self.size), (image, direction, feature, down, right)
-        )
+        batch, directions, features, _, width = images.shape
+        image, direction, feature, down, right = images.stride()
+        for step, (first, lanes) in enumerate(zip(self.first, self.lanes, strict=True)):
+            row, column = (first, step - first) if self.diagonal else (step, 0)
+            start = images.storage_offset() + row * down + column * right
+            places = [(start, down - right if self.diagonal else right)]
+            if directions == 2:  # in the mirror, columns count from the right
+                start += direction + (width - 1 - 2 * column) * right
+                places.append((start, down + right))
+            yield [
+                images.as_strided((lanes, batch, features), (max(0, along), image, feature), start)
+                for start, along in places
+            ]
 
-    def cells(self, buffer: Tensor, spans: Spans | None = None) -> list[Tensor]:
-        """Cut a span of lanes (the active ones) out of each step: views (D, …, lanes·B)."""
-        spans, batch = spans or self.active, buffer.shape[-1]
-        rows = buffer.flatten(-2)
-        if len(set(spans)) == 1:
-            first, end = spans[0]
-            return list(rows[..., first * batch : end * batch].unbind())
-        return [
-            row.narrow(-1, first * batch, (end - first) * batch)
-            for row, (first, end) in zip(rows.unbind(), spans, strict=True)
-        ]
-
-    def copies(self, reads: Tensor) -> list[tuple]:
-        """List (source, target) for each step: what the next one reads of its hidden states."""
-        if self.steps == 1:
-            return [()]
-        middle = reads.shape[2] // 2  # the tap into which the states themselves are written
-        pairs = []
-        for tap in range(reads.shape[2]):
-            if tap != middle:
-                read, reading = self._met(tap - middle)
-                sources = self.cells(reads[1:-1, :, middle], read)
-                pairs.append(zip(sources, self.cells(reads[1:-1, :, tap], reading), strict=True))
-        return [*zip(*pairs, strict=True), ()]
-
-    def sums(self, dx: Tensor, dh: Tensor) -> list[tuple]:
-        """List (source, target) for each step: where the gradient of what it has read belongs."""
-        if self.steps == 1:
-            return [()]
-        pairs = []
-        for tap in range(dx.shape[1]):
-            read, reading = self._met(tap - dx.shape[1] // 2)
-            sources = self.cells(dx[:, tap].expand(self.steps - 1, *dh.shape[1:]), reading)
-            pairs.append(zip(sources, self.cells(dh[:-1], read), strict=True))
-        return [(), *zip(*pairs, strict=True)]
-
-    def _met(self, shift: int) -> tuple[Spans, Spans]:
-        """Give, for every step but the first, the lanes of the front before that are read again.
-
-        Args:
-            shift: lane l reads lane l + shift.
-        Returns:
-            The spans of the lanes that are read, and of the lanes that read them.
-        """
-        read = []
-        for before, now in pairwise(self.active):
-            first = max(before[0], now[0] + shift)
-            read.append((first, max(first, min(before[1], now[1] + shift))))
-        return read, [(first - shift, end - shift) for first, end in read]
-
-    def outside(self, like: Tensor, taps: int) -> Tensor:
-        """Mark with 1 where a tap of a pixel in the image reads outside of it, (T·lanes, k)."""
-        step = torch.arange(self.steps)[:, None, None]
-        lane = torch.arange(self.lanes)[:, None]
-        shift = torch.arange(taps) - taps // 2
-        read_outside = self._inside(step, lane) & ~self._inside(step - 1, lane + shift)
-        return read_outside.flatten(0, 1).to(like)
-
-    def _inside(self, step: Tensor, lane: Tensor) -> Tensor:
-        row, column = (lane, step - lane) if self.diagonal else (step, lane)
-        height, width = self.size
-        return (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    def outside(self, like: Tensor) -> Tensor:
+        """Mark with 1 the places of a padded buffer that lie outside the image."""
+        mark = like.new_ones(self.padded_cells)
+        for front in self.inside(mark[None]):
+            front.zero_()
+        return mark
 
 
 _fronts = lru_cache(maxsize=64)(_Fronts)
+
+
+def _walkable(images: Tensor) -> Tensor:
+    """Return images in whose memory the next row is no nearer than the next column."""
+    return images if images.stride(3) >= images.stride(4) else images.contiguous()
+
+
+def _new_images(like: Tensor, features: int) -> Tensor:
+    """Make images (B, D, features, H, W) whose features lie side by side, as convolutions like it."""
+    batch, directions, _, height, width = like.shape
+    return like.new_empty(batch, height, width, directions, features).permute(0, 3, 4, 1, 2)
