@@ -9,12 +9,12 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import timing
 import torch
 import torch.nn.functional as F
+from drawing import sampling
 from torch import nn
 
 from pixeledu import PixelCNN, sample
@@ -26,40 +26,13 @@ CONFIG = {"channels": 1, "levels": 2, "hidden": 64, "layers": 7}
 def main() -> None:
     timing.calm()
     torch.manual_seed(0)
-    timing.report("pixelcnn_sampling", [sampling(n) for n in (1, 16)], model=CONFIG, size=SIZE)
+    drawn = [sampling(PixelCNN(**CONFIG), images, SIZE) for images in (1, 16)]
+    timing.report("pixelcnn_sampling", drawn, config=CONFIG, size=SIZE)
     print()
-    timing.report("pixelcnn_training", [training(16)], model=CONFIG, size=SIZE)
+    timing.report("pixelcnn_training", [training(16)], config=CONFIG, size=SIZE)
     print()
     heights = [memory(height) for height in (32, 64, 256)]
-    timing.report("pixelcnn_sampling_memory", heights, model=CONFIG, width=32, images=16)
-
-
-def sampling(images: int) -> dict:
-    """Time a forward pass, cached and naive sampling of one batch; check that they agree."""
-    model = PixelCNN(**CONFIG).eval()
-    batch = torch.randint(2, (images, 1, SIZE, SIZE), dtype=torch.uint8)
-
-    def draw(method):
-        generator = torch.Generator().manual_seed(0)
-        return sample(model, images, SIZE, SIZE, method=method, generator=generator)
-
-    def forward():
-        with torch.inference_mode():
-            model(batch)
-
-    seconds = timing.rounds(9, forward=forward, cached=lambda: draw("cached"))
-    start = time.perf_counter()
-    naive_images = draw("naive")  # once: it takes as long as all the rest together
-    naive = time.perf_counter() - start
-    return {
-        "images": images,
-        "forward ms": 1000 * statistics.median(seconds["forward"]),
-        "cached ms": 1000 * statistics.median(seconds["cached"]),
-        "naive ms": 1000 * naive,
-        "cached / forward": timing.ratio(seconds["cached"], seconds["forward"]),
-        "naive / cached": naive / statistics.median(seconds["cached"]),
-        "same images": torch.equal(naive_images, draw("cached")),
-    }
+    timing.report("pixelcnn_sampling_memory", heights, config=CONFIG, width=32, images=16)
 
 
 class FullMaskedConv2d(nn.Conv2d):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import threadpoolctl
 import torch
 
 RESULTS = Path(__file__).parent / "results"
@@ -71,10 +72,25 @@ def conditions() -> dict:
         "processor": _processor(),
         "threads": torch.get_num_threads(),
         "malloc": {name: os.environ.get(name) for name in MALLOC},
+        "kernels of NumPy's BLAS": _kernels(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "system": platform.system(),
     }
+
+
+def _kernels() -> str:
+    """Name what NumPy multiplies with: an environment variable can hold it to those of an old CPU."""
+    libraries = threadpoolctl.threadpool_info()
+    return ", ".join(
+        sorted(
+            {
+                f"{lib['internal_api']} {lib.get('architecture', '')}"
+                for lib in libraries
+                if lib["user_api"] == "blas"
+            }
+        )
+    )
 
 
 def _processor() -> str:

@@ -5,6 +5,7 @@ import re
 
 from pixeledu import __version__
 from pixeledu.data import DATASETS
+from pixeledu.models import MODEL_NAMES
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"pixeledu {__version__}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    models = "\n".join(f"  {name}" for name in MODEL_NAMES)
     sets = "\n".join(f"  {name:16} {text}" for name, text in DATASETS.items())
 
     command = commands.add_parser(
@@ -24,11 +26,11 @@ def parser() -> argparse.ArgumentParser:
         help="train a model and save it",
         description="Train a model, say how well it predicts held-out images, and save it.\n"
         "Stopped at any moment, the same command goes on from the last checkpoint.",
-        epilog=f"image sets:\n{sets}\n\nexamples:\n  pixeledu train\n"
+        epilog=f"models:\n{models}\n\nimage sets:\n{sets}\n\nexamples:\n  pixeledu train\n"
         "  pixeledu train --data mnist-5k --levels 2 --hidden 32 --out runs/mnist-2",
     )
     command.add_argument(
-        "--model", metavar="NAME", default="pixelcnn", help="its name (%(default)s)"
+        "--model", metavar="NAME", default="pixelcnn", help="one of those below (%(default)s)"
     )
     command.add_argument(
         "--data", metavar="NAME", default="digits", help="the image set (%(default)s)"

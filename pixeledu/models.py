@@ -186,7 +186,8 @@ _MODELS = {
 }
 
 _MNIST, _CIFAR10 = {"channels": 1, "levels": 2}, {"channels": 3, "levels": 256}
-# The models whose likelihoods the paper reports, as far as it gives their sizes.
+#: The models whose likelihoods the paper reports, by name: what `build_model` takes for each.
+#: Source: van den Oord et al. 2016, sections 5.3 to 5.5.
 PAPER_CONFIGS = {
     "mnist-row-lstm": {"model": "row-lstm", **_MNIST, "hidden": 16, "layers": 7},
     "mnist-diagonal-bilstm-1": {"model": "diagonal-bilstm", **_MNIST, "hidden": 32, "layers": 1},
@@ -199,6 +200,8 @@ PAPER_CONFIGS = {
         "layers": 12,
     },
 }
+
+MODEL_NAMES = (*_MODELS, *PAPER_CONFIGS)
 
 
 def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
@@ -224,7 +227,7 @@ def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
     stated = config.pop("model", name)
     name = name or stated
     if name not in _MODELS or stated != name:
-        known = ", ".join([*_MODELS, *PAPER_CONFIGS])
+        known = ", ".join(MODEL_NAMES)
         raise ValueError(f"model must be one of: {known}; got {name!r}, in config {stated!r}")
     try:
         return _MODELS[name](**config)

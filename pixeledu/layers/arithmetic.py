@@ -58,13 +58,11 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 class TorchArithmetic:
     """For all other tensors, which are their own arrays."""
 
-    product, add, multiply, tanh, sigmoid = (
-        torch.mm,
-        torch.add,
-        torch.mul,
-        torch.tanh,
-        torch.sigmoid,
-    )
+    add, multiply, tanh, sigmoid = torch.add, torch.mul, torch.tanh, torch.sigmoid
+
+    @staticmethod
+    def product(a: Tensor, b: Tensor, out: Tensor) -> Callable[[], object]:
+        return partial(torch.mm, a, b, out=out)
 
     @staticmethod
     def view(tensor: Tensor) -> Tensor:

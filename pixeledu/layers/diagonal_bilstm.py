@@ -192,7 +192,7 @@ class DiagonalBiLSTMSteps(LayerSteps):
         places = []
         for column in range(width):
             start = column * (features + size)
-            product = self.ops.product(self.row[:, start : start + len(taps)], taps, gates)
+            product = self.ops.product(self.row[:, start : start + len(taps)], taps, out=gates)
             views = (
                 self.shares[column, :, target],
                 self.hidden[:, column, group],
@@ -243,7 +243,7 @@ class _FromTheRight:
         states = self.hidden.unbind()
         earlier = [*states[1:], hidden.repeat(batch, 1)]
         self.places = [  # from right to left: (product, share, hidden)
-            (self.ops.product(before, taps, gates), view(share), view(now))
+            (self.ops.product(before, taps, out=gates), view(share), view(now))
             for before, share, now in zip(earlier, self.shares.unbind(), states, strict=True)
         ][::-1]
 

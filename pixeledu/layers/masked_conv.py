@@ -138,7 +138,7 @@ class MaskedConv2dSteps(LayerSteps):
         taps = taps[:seen, target].contiguous()
         output = taps.new_empty(batch, taps.shape[1])
         starts = range(0, len(slots) * in_features, in_features)
-        products = [self.ops.product(pixels[:, at : at + seen], taps, output) for at in starts]
+        products = [self.ops.product(pixels[:, at : at + seen], taps, out=output) for at in starts]
         return [
             (view(slot), product, view(share), view(output))
             for slot, product, share in zip(slots, products, shares, strict=True)
@@ -188,7 +188,7 @@ class PointwiseSteps(LayerSteps):
             slot = self.pixel[:, 1 + source.start : 1 + source.stop]
             output = weight.new_empty(batch, target.stop - target.start)
             taps_seen = taps[:seen, target].contiguous()
-            product = self.ops.product(self.pixel[:, :seen], taps_seen, output)
+            product = self.ops.product(self.pixel[:, :seen], taps_seen, out=output)
             self.places.append((self.ops.view(slot), product, self.ops.view(output)))
 
     def slot(self, column: int, colour: int = 0):

@@ -87,6 +87,19 @@ def test_train_says_how_good_the_model_is_and_saves_it(capsys, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == [BEST, LAST, METRICS]
 
 
+@pytest.mark.parametrize("name", ["row-lstm", "diagonal-bilstm", "mnist-diagonal-bilstm-7"])
+def test_the_recurrent_models_pass_through_all_commands(name, capsys, tmp_path):
+    small = ["--hidden", "2", "--layers", "1", "--epochs", "1", "--batch-size", "256"]
+    assert cli.main(["train", "--model", name, *small, "--out", "run"]) == 0
+    trained = results(capsys)
+    assert load_checkpoint("run").config["model"] in name
+    assert cli.main(["evaluate", "--checkpoint", "run"]) == 0
+    assert results(capsys) == {"test": trained["test"]}
+    assert cli.main(["sample", "--checkpoint", "run", "--n", "4"]) == 0
+    assert cli.main(["complete", "--checkpoint", "run", "--n", "2"]) == 0
+    assert {path.name for path in tmp_path.glob("*.png")} == {"samples.png", "completed.png"}
+
+
 def test_the_same_seed_trains_the_same_model_and_another_does_not():
     for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
         assert cli.main([*SMALL, "--seed", seed, "--out", name]) == 0

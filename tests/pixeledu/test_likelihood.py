@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from pixeledu import PixelCNN, bits_per_dim, nats
+from pixeledu import PixelCNN, bits_per_dim, build_model, nats
 
 
 class Uniform(nn.Module):
@@ -31,11 +31,12 @@ def every_image(channels, height, width, levels):
     ("channels", "height", "width", "levels"),
     [(1, 3, 3, 2), (1, 2, 2, 4), (3, 1, 2, 3), (2, 1, 1, 9)],
 )
-def test_the_probabilities_of_all_images_sum_to_one(channels, height, width, levels):
+@pytest.mark.parametrize("name", ["pixelcnn", "row-lstm", "diagonal-bilstm"])
+def test_the_probabilities_of_all_images_sum_to_one(name, channels, height, width, levels):
     images = every_image(channels, height, width, levels)
     for seed in range(3):
         torch.manual_seed(seed)
-        model = PixelCNN(channels, levels, hidden=6, layers=2).double()
+        model = build_model(name, channels=channels, levels=levels, hidden=6, layers=2).double()
         assert (-nats(model, images)).exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixeledu import PixelCNN, build_model, check_causality
+from pixeledu import PAPER_CONFIGS, PixelCNN, PixelRNN, build_model, check_causality
 from pixeledu.inspection import Offset
 from pixeledu.masks import group_slices
 
@@ -80,6 +80,45 @@ def test_a_model_can_be_rebuilt_from_its_config_written_as_json():
     twin.load_state_dict(model.state_dict())
     images = torch.randint(17, (2, 3, 5, 4))
     torch.testing.assert_close(twin(images), model(images), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["row-lstm", "diagonal-bilstm"])
+def test_a_recurrent_model_can_be_rebuilt_from_its_config_written_as_json(name):
+    model = PixelRNN({"row-lstm": "row", "diagonal-bilstm": "diagonal"}[name], 3, 5, 6, 2)
+    twin = build_model(**json.loads(json.dumps(model.config)))
+    assert twin.config == model.config == {**model.config, "model": name}
+    twin.load_state_dict(model.state_dict())
+    images = torch.randint(5, (2, 3, 4, 3))
+    torch.testing.assert_close(twin(images), model(images), rtol=0, atol=0)
+
+
+def test_the_recurrent_layers_have_the_paper_s_sizes():
+    model = build_model("mnist-row-lstm")
+    block = model.blocks[0]
+    assert len(model.blocks) == 7
+    assert model.first.weight.shape == (32, 1, 4, 7)
+    assert block.lstm.input_to_state.weight.shape == (64, 32, 1, 3)
+    assert block.lstm.state_to_state.shape == (64, 16, 3)
+    assert block.expand.weight.shape == (32, 16, 1, 1)
+    block = build_model("mnist-diagonal-bilstm-1").blocks[0]
+    assert block.lstm.input_to_state.weight.shape == (2 * 128, 64, 1, 1)
+    assert block.lstm.state_to_state.shape == (2, 128, 32, 2)
+
+
+@pytest.mark.parametrize("name", PAPER_CONFIGS)
+def test_a_configuration_of_the_paper_is_built_by_its_name_and_can_be_changed(name):
+    model = build_model(name, hidden=6, layers=1)
+    expected = {**PAPER_CONFIGS[name], "hidden": 6, "layers": 1}
+    assert model.config == expected
+    assert name.startswith("mnist" if model.channels == 1 else "cifar10")
+    assert model.levels == (2 if model.channels == 1 else 256)
+
+
+def test_an_unknown_cell_is_refused():
+    with pytest.raises(ValueError, match="cell must be one of: row, diagonal; got 'column'"):
+        PixelRNN("column")
+    with pytest.raises(ValueError, match="config does not fit row-lstm"):
+        build_model("row-lstm", cell="diagonal")
 
 
 def test_a_model_is_built_by_name_with_or_without_a_config():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pixeledu import PixelCNN, build_model, complete, nats, sample, sample_trace
 
-MODELS = {"pixelcnn": {"hidden": 5, "layers": 2}}
+MODELS = {name: {"hidden": 5, "layers": 2} for name in ("pixelcnn", "row-lstm", "diagonal-bilstm")}
 every_model = pytest.mark.parametrize("name", MODELS)
 
 

@@ -1,11 +1,14 @@
 """The one test that every causal layer and model must pass: both faces compute the same function."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pixeledu import DiagonalBiLSTM, MaskedConv2d, RowLSTM, build_model
+from pixeledu.layers import diagonal_bilstm, masked_conv
+from pixeledu.layers.arithmetic import NumPyArithmetic, TorchArithmetic
 from pixeledu.masks import by_colour, group_slices
 
 ODD = st.sampled_from([1, 3, 5])
@@ -110,6 +113,47 @@ def test_a_model_computes_the_same_in_parallel_and_in_steps(name, channels, leve
     with torch.no_grad():
         torch.testing.assert_close(
             model_in_steps(model, images), model(images), rtol=1e-10, atol=1e-12
+        )
+
+
+def through_torch(monkeypatch):
+    """Let steps compute through PyTorch, as they do away from the CPU."""
+    for module in (masked_conv, diagonal_bilstm):
+        monkeypatch.setattr(module, "arithmetic_for", lambda tensor: TorchArithmetic)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_steps_are_the_same_through_numpy_and_through_torch(name, channels, monkeypatch):
+    model = build_model(name, channels=channels, levels=5, **MODELS[name]).double()
+    randomise(model)
+    images = torch.randint(5, (2, channels, 4, 6))
+    with torch.no_grad():
+        through_numpy = model_in_steps(model, images)
+        through_torch(monkeypatch)
+        torch.testing.assert_close(
+            model_in_steps(model, images), through_numpy, rtol=1e-10, atol=1e-12
+        )
+        assert isinstance(model.steps(2, 6).scaled, torch.Tensor)
+
+
+def test_large_products_leave_numpy_and_small_ones_do_not():
+    small, large = torch.randn(2, 8), torch.randn(600, 64)
+    for a, function in ((small, np.dot), (large, torch.mm)):
+        b = torch.randn(a.shape[1], 16)
+        out = torch.empty(len(a), 16)
+        product = NumPyArithmetic.product(a, b, out)
+        product()
+        torch.testing.assert_close(out, a @ b)
+        assert product.func is function
+
+
+def test_half_precision_steps_compute_through_torch():
+    model = build_model("row-lstm", hidden=4, layers=1).bfloat16()
+    images = torch.randint(2, (2, 1, 4, 4))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model_in_steps(model, images).float(), model(images).float(), rtol=0.1, atol=0.1
         )
 
 
