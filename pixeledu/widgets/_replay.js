@@ -87,7 +87,7 @@ export function describe(replay, step) {
   const { row, column, channel, value } = locate(replay, step);
   const colour = replay.channels > 1 ? `, ${COLOURS[channel]}` : "";
   const p = probability(Math.exp(-replay.nats[step]));
-  return [`pixel (row ${row}, column ${column})${colour}`, `drawn ${value} with probability ${p}`];
+  return [`pixel (row ${row}, column ${column})${colour}`, `drawn ${value}, probability ${p}`];
 }
 
 /** Paint the picture at a step into RGBA bytes: nothing where a pixel is still to come. */

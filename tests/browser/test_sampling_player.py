@@ -205,7 +205,7 @@ def test_each_step_shows_what_was_drawn_and_how_likely_it_was(visit, gallery, na
         text = player.readout.inner_text()
         assert f"pixel (row {row}, column {column}){colour}\n" in text
         p = flat[place, values[place]]
-        shown = float(re.search(rf"drawn {values[place]} with probability ([\d.]+)", text)[1])
+        shown = float(re.search(rf"drawn {values[place]}, probability ([\d.]+)", text)[1])
         assert shown == pytest.approx(p, rel=0.051)
         nats = -np.log([flat[s, values[s]] for s in steps[: step + 1]]).sum()
         assert float(re.search(r"([\d.]+) nats so far", text)[1]) == pytest.approx(nats, abs=0.051)
@@ -480,6 +480,21 @@ def test_drawing_the_figures_moves_nothing_on_the_page(visit, address, width):
     np.testing.assert_allclose(heights[True], heights[False], atol=2)
     for player in page.get_by_role("group", name="Replay: ").all():
         assert player.evaluate("group => group.scrollWidth <= group.clientWidth")
+
+
+@pytest.mark.parametrize("width", [390, 700, 1000, 1600])
+def test_the_controls_stand_below_the_picture_and_the_chart(visit, gallery, width):
+    page = visit(gallery, width=width).page
+    page.evaluate("document.body.style.maxWidth = 'none'")  # as wide as a notebook can be
+    figures = page.locator("pixeledu-widget .pixeledu-player").all()
+    assert figures
+    for figure in figures:
+        boxes = [
+            figure.locator(f".pixeledu-{part}").bounding_box()
+            for part in ("picture", "chart", "transport", "scrub")
+        ]
+        bottom = max(box["y"] + box["height"] for box in boxes[:2])
+        assert all(box["y"] >= bottom for box in boxes[2:])
 
 
 def test_without_javascript_there_is_the_finished_picture_and_a_sentence(visit, address):

@@ -183,12 +183,12 @@ test("a step is described by pixel, colour, value and probability", () => {
   };
   assert.deepEqual(replays.describe(replays.unpack(data), 4), [
     "pixel (row 0, column 1), green",
-    "drawn 1 with probability 0.83",
+    "drawn 1, probability 0.83",
   ]);
   const grey = { ...data, width: 6, channels: 1 };
   assert.deepEqual(replays.describe(replays.unpack(grey), 3), [
     "pixel (row 0, column 3)",
-    "drawn 0 with probability 0.83",
+    "drawn 0, probability 0.83",
   ]);
 });
 
