@@ -167,7 +167,8 @@ def check_causality(
 
     A model is right if it is causal (no output depends on its own value or on a later one) and
     complete (every earlier value arrives). Choose an image no larger than the model's reach if
-    you ask for completeness: a distant value that no layer reaches counts as unseen.
+    you ask for completeness: a distant value that no layer reaches counts as unseen. An offset that
+    arrives at some places of the image and not at others counts as seen; `depends` tells which.
 
     The function is called as it is. A module in training mode stays there, because a layer that
     mixes pixels only while training (BatchNorm) leaks only then.

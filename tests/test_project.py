@@ -176,7 +176,7 @@ def test_every_file_that_a_document_links_to_exists(path):
 
 def test_the_reference_page_names_everything_that_the_package_offers():
     page = read("book/reference/api.md")
-    named = set(re.findall(r"^\.\. auto\w+:: (\w+)$", page, re.MULTILINE))
+    named = set(re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", page, re.MULTILINE))
     assert named >= set(pixeledu.__all__)
 
 

@@ -14,7 +14,7 @@ at each of them. Here one function holds the whole scan: it keeps the gates, goe
 fronts once, and multiplies out the gradient of K for all of them together.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
 
@@ -52,62 +52,40 @@ class _Scan(Function):
         batch, directions, _, height, width = inputs.shape
         k, size = taps.shape[2:]
         fronts = _fronts(height, width, k, batch, diagonal)
-        weight = taps.flatten(2).transpose(1, 2).contiguous()  # (D, k·h, 4h)
-        images = _new_images(inputs, size)  # (B, D, h, H, W)
+        weight = taps.flatten(2).transpose(1, 2).clone(memory_format=torch.contiguous_format)
         z = inputs.new_empty(directions, fronts.cells, 4 * size)
-        read = inputs.new_empty(directions, fronts.cells, k, size)
+        read = inputs.new_empty(directions, fronts.cells, k * size)
         tanh_c = inputs.new_empty(directions, fronts.cells, size)
         # Around the states of each front stand those of pixels outside the image.
         h = hidden[:, None].repeat(1, fronts.padded_cells, 1)
         c = memory[:, None].repeat(1, fronts.padded_cells, 1)
 
+        fronts.load(_walkable(inputs), z)
+        # tanh(z) = 2σ(2z) - 1: on many CPUs a sigmoid costs a fraction of a tanh.
+        weight[..., 3 * size :] *= 2
+        z[..., 3 * size :] *= 2
         minus_one = inputs.new_full((1,), -1)
-        for (
-            at_input,
-            at_z,
-            taken,
-            into,
-            x,
-            z_,
-            o,
-            f,
-            i,
-            g,
-            c_before,
-            c_,
-            tanh_,
-            h_,
-            at_h,
-            at_image,
-        ) in zip(
-            fronts.in_images(_walkable(inputs)),
-            fronts.in_cells(z),
+        for taken, read_, z_, o, f, i, g, c_before, c_, tanh_, h_ in zip(
             fronts.taken(h),
-            zip(*map(fronts.each, read.unbind(2)), strict=True),
-            fronts.each(read.flatten(2)),
+            fronts.each(read),
             fronts.each(z),
             *map(fronts.each, z.chunk(4, dim=2)),
             fronts.continued(c),
             fronts.inside(c),
             fronts.each(tanh_c),
             fronts.inside(h),
-            fronts.in_padded(h),
-            fronts.in_images(images),
             strict=True,
         ):
-            _copy(at_input, at_z)
-            _copy(taken, into)
-            z_.baddbmm_(x, weight)
-            # tanh(z) = 2σ(2z) - 1: on many CPUs a sigmoid costs a fraction of a tanh.
-            torch.add(g, g, out=g)
-            z_.sigmoid_()
+            torch.cat(taken, dim=2, out=read_)
+            z_.baddbmm_(read_, weight).sigmoid_()
             torch.add(minus_one, g, alpha=2, out=g)
             torch.mul(f, c_before, out=c_).addcmul_(i, g)  # c = f · c_before + i · g
             torch.add(c_, c_, out=tanh_).sigmoid_()
             torch.add(minus_one, tanh_, alpha=2, out=tanh_)
             torch.mul(o, tanh_, out=h_)  # h = o · tanh(c)
-            _copy(at_h, at_image)
 
+        images = _new_images(inputs, size)  # (B, D, h, H, W)
+        fronts.store(h, images)
         ctx.save_for_backward(taps, z, read, c, tanh_c)
         ctx.fronts = fronts
         return images
@@ -118,61 +96,31 @@ class _Scan(Function):
         taps, z, read, c, tanh_c = ctx.saved_tensors
         fronts, (k, size) = ctx.fronts, taps.shape[2:]
         back = taps.flatten(2)  # (D, 4h, k·h)
-        d_inputs = _new_images(gradient, 4 * size)
         dz, slope = _slopes(z, torch.cat(fronts.continued(c), dim=1), tanh_c)
         dh, dc = torch.zeros_like(c), torch.zeros_like(c)
+        fronts.load(_walkable(gradient), dh)
         every_front = zip(
-            fronts.in_images(_walkable(gradient)),
-            fronts.in_padded(dh),
             fronts.inside(dh),
             fronts.inside(dc),
             fronts.each(slope),
             fronts.each(z[..., size : 2 * size]),
             fronts.continued(dc),
             fronts.each(dz),
-            fronts.each(dz[..., :size]),
-            fronts.each(dz[..., size:].unflatten(2, (3, size))),
             fronts.taken(dh),
-            fronts.in_cells(dz),
-            fronts.in_images(d_inputs),
             strict=True,
         )
-        for (
-            at_gradient,
-            at_dh,
-            dh_,
-            dc_,
-            slope_,
-            f,
-            dc_before,
-            dz_,
-            dz_o,
-            dz_fig,
-            taken,
-            at_dz,
-            at_input,
-        ) in reversed(list(every_front)):
-            _add(at_gradient, at_dh)
+        for dh_, dc_, slope_, f, dc_before, dz_, taken in reversed(list(every_front)):
             dc_.addcmul_(dh_, slope_)
             torch.mul(dc_, f, out=dc_before)
-            dz_o.mul_(dh_)
-            dz_fig.mul_(dc_.unsqueeze(2))
-            _add(torch.bmm(dz_, back).chunk(k, dim=2), taken)
-            _copy(at_dz, at_input)
+            dz_.mul_(torch.cat([dh_, dc_, dc_, dc_], dim=2))
+            for source, target in zip(torch.bmm(dz_, back).chunk(k, dim=2), taken, strict=True):
+                target.add_(source)
 
-        d_weight = dz.transpose(1, 2) @ read.flatten(2)  # (D, 4h, k·h)
+        d_inputs = _new_images(gradient, 4 * size)
+        fronts.store(dz, d_inputs)
+        d_weight = dz.transpose(1, 2) @ read  # (D, 4h, k·h)
         outside = fronts.outside(dh)  # (padded cells,)
         return d_inputs, d_weight.unflatten(2, (k, size)), outside @ dh, outside @ dc, None
-
-
-def _copy(sources: Iterable[Tensor], targets: Iterable[Tensor]) -> None:
-    for source, target in zip(sources, targets, strict=True):
-        target.copy_(source)
-
-
-def _add(sources: Iterable[Tensor], targets: Iterable[Tensor]) -> None:
-    for source, target in zip(sources, targets, strict=True):
-        target.add_(source)
 
 
 def _slopes(z: Tensor, c_before: Tensor, tanh_c: Tensor) -> tuple[Tensor, Tensor]:
@@ -216,7 +164,8 @@ class _Fronts:
         self.lanes = [last - first for first, last in zip(self.first, end, strict=True)]
         self.cells = height * width * batch
 
-        reach = k // 2
+        self.marks: dict[tuple, Tensor] = {}  # what `outside` has made, by device and type
+        self.reach = reach = k // 2
         padded = [lanes + 2 * reach for lanes in self.lanes]
         starts = list(accumulate([padded[0], *padded]))  # of each padded front, and the end
         self.padded_lanes, self.padded_cells = starts[-1], starts[-1] * batch
@@ -252,42 +201,50 @@ class _Fronts:
     def _ranges(self, padded: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
         return padded.split([lanes * self.batch for lanes in sizes], dim=1)[1::2]
 
-    def in_cells(self, buffer: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Find the fronts in a buffer: for each direction (lanes, B, features)."""
-        buffer = buffer.view(len(buffer), sum(self.lanes), self.batch, buffer.shape[2])
-        return (front.unbind() for front in buffer.split(self.lanes, dim=1))
+    def load(self, images: Tensor, buffer: Tensor) -> None:
+        """Copy images (B, D, features, H, W) into a buffer, padded or not."""
+        for in_images, in_buffer in self._matched(images, buffer):
+            in_buffer.copy_(in_images)
 
-    def in_padded(self, padded: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Find the fronts in a padded buffer: for each direction (lanes, B, features)."""
-        padded = padded.view(len(padded), self.padded_lanes, self.batch, padded.shape[2])
-        return (front.unbind() for front in padded.split(self.own, dim=1)[1::2])
+    def store(self, buffer: Tensor, images: Tensor) -> None:
+        """Copy a buffer, padded or not, into images (B, D, features, H, W)."""
+        for in_images, in_buffer in self._matched(images, buffer):
+            in_images.copy_(in_buffer)
 
-    def in_images(self, images: Tensor) -> Iterator[list[Tensor]]:
-        """Find the fronts in images (B, D, features, H, W): for each direction (lanes, B, features).
-
-        In a diagonal the next pixel lies one row down and one column back. So it needs no skewed
-        copy of the images: walking through their memory in other strides is enough.
-        """
-        batch, directions, features, _, width = images.shape
+    def _matched(self, images: Tensor, buffer: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Find the same pixels in images and in a buffer, as views of the same shape."""
+        batch, directions, features, height, width = images.shape
+        padded = buffer.shape[1] != self.cells
+        lanes = self.padded_lanes if padded else height * width
+        buffer = buffer.view(directions, lanes, batch, features)
+        if not self.diagonal:
+            rows = buffer.unflatten(1, (height + padded, -1))  # (1, H, W, B, features)
+            if padded:
+                rows = rows[:, 1:, self.reach : self.reach + width]
+            yield images.permute(1, 3, 4, 0, 2), rows
+            return
+        # In a diagonal the next pixel lies one row down and one column back. So it needs no skewed
+        # copy of the images: walking through their memory in other strides is enough.
         image, direction, feature, down, right = images.stride()
-        for step, (first, lanes) in enumerate(zip(self.first, self.lanes, strict=True)):
-            row, column = (first, step - first) if self.diagonal else (step, 0)
-            start = images.storage_offset() + row * down + column * right
-            places = [(start, down - right if self.diagonal else right)]
-            if directions == 2:  # in the mirror, columns count from the right
-                start += direction + (width - 1 - 2 * column) * right
-                places.append((start, down + right))
-            yield [
-                images.as_strided((lanes, batch, features), (max(0, along), image, feature), start)
-                for start, along in places
-            ]
+        fronts = buffer.split(self.own, dim=1)[1::2] if padded else buffer.split(self.lanes, dim=1)
+        for step, (first, front) in enumerate(zip(self.first, fronts, strict=True)):
+            start = images.storage_offset() + first * down + (step - first) * right
+            # In the mirror, columns count from the right.
+            mirrored = start + direction + (width - 1 - 2 * (step - first)) * right
+            places = [(start, down - right), (mirrored, down + right)]
+            for (at, along), in_buffer in zip(places, front, strict=True):
+                strides = (max(0, along), image, feature)
+                yield images.as_strided(in_buffer.shape, strides, at), in_buffer
 
     def outside(self, like: Tensor) -> Tensor:
         """Mark with 1 the places of a padded buffer that lie outside the image."""
-        mark = like.new_ones(self.padded_cells)
-        for front in self.inside(mark[None]):
-            front.zero_()
-        return mark
+        key = like.device, like.dtype
+        if key not in self.marks:
+            mark = torch.ones(1, self.padded_cells)
+            for front in self.inside(mark):
+                front.zero_()
+            self.marks[key] = mark[0].to(like)
+        return self.marks[key]
 
 
 _fronts = lru_cache(maxsize=64)(_Fronts)
