@@ -40,14 +40,6 @@ class NumPyArithmetic:
     def relu(x: np.ndarray, out: np.ndarray) -> None:
         np.maximum(x, _zeros(x.shape, x.dtype), out=out)
 
-    @staticmethod
-    def sigmoid(x: np.ndarray, out: np.ndarray) -> None:
-        # σ(x) = (1 + tanh(x / 2)) / 2, which overflows nowhere
-        np.multiply(x, 0.5, out=out)
-        np.tanh(out, out=out)
-        np.multiply(out, 0.5, out=out)
-        np.add(out, 0.5, out=out)
-
 
 @lru_cache(maxsize=64)
 def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -58,7 +50,7 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 class TorchArithmetic:
     """For all other tensors, which are their own arrays."""
 
-    add, multiply, tanh, sigmoid = torch.add, torch.mul, torch.tanh, torch.sigmoid
+    add, multiply, tanh = torch.add, torch.mul, torch.tanh
 
     @staticmethod
     def product(a: Tensor, b: Tensor, out: Tensor) -> Callable[[], object]:

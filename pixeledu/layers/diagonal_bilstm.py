@@ -8,7 +8,7 @@ from pixeledu.checks import features_of_images, positive_int
 from pixeledu.layers.arithmetic import arithmetic_for
 from pixeledu.layers.masked_conv import MaskedConv2d
 from pixeledu.layers.scan import scan
-from pixeledu.layers.steps import Cell, LayerSteps
+from pixeledu.layers.steps import Cell, LayerSteps, halved_gates
 from pixeledu.masks import by_colour, group_slices
 
 
@@ -148,9 +148,10 @@ class DiagonalBiLSTMSteps(LayerSteps):
 
     def __init__(self, layer: DiagonalBiLSTM, batch: int, width: int):
         size, features = layer.hidden, layer.in_features
+        factors = halved_gates(size, layer.state_to_state.detach())  # (4h,)
         weight = layer.input_to_state.masked_weight().detach()[:, :, 0, 0].T  # (in, 8h)
-        bias = layer.input_to_state.bias.detach()
-        above, before = layer.state_to_state.detach().permute(3, 0, 2, 1)  # each (2, h, 4h)
+        weight, bias = (x * factors.repeat(2) for x in (weight, layer.input_to_state.bias.detach()))
+        above, before = layer.state_to_state.detach().permute(3, 0, 2, 1) * factors  # (2, h, 4h)
         hidden, memory = layer.outside_hidden.detach(), layer.outside_memory.detach()
         self.ops = arithmetic_for(weight)
         self.begun = False

@@ -103,10 +103,12 @@ class MaskedConv2dSteps(LayerSteps):
     the pixel is read. Together this is the arithmetic of `forward`, and no more.
     """
 
-    def __init__(self, layer: MaskedConv2d, batch: int, width: int):
-        weight = layer.masked_weight().detach()  # (out, in, rows, kernel width)
+    def __init__(self, layer: MaskedConv2d, batch: int, width: int, factors: Tensor | None = None):
+        weight, bias = layer.masked_weight().detach(), layer.bias.detach()
+        if factors is not None:  # of the output features, (out,)
+            weight, bias = weight * factors[:, None, None, None], bias * factors
         order, targets = by_colour(layer.out_features, layer.channels, layer.gates)
-        weight, self.bias = weight[order], layer.bias.detach()[order]
+        weight, self.bias = weight[order], bias[order]  # (out, in, rows, kernel width)
         out_features, in_features, rows, kernel_width = weight.shape
         self.ops = arithmetic_for(weight)
         self.left = left = kernel_width // 2

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.checks import features_of_images, positive_int
-from pixeledu.layers.masked_conv import MaskedConv2d
+from pixeledu.layers.masked_conv import MaskedConv2d, MaskedConv2dSteps
 from pixeledu.layers.scan import scan
-from pixeledu.layers.steps import Cell, LayerSteps
+from pixeledu.layers.steps import Cell, LayerSteps, halved_gates
 from pixeledu.masks import by_colour, group_slices
 
 
@@ -97,9 +97,10 @@ class RowLSTMSteps(LayerSteps):
 
     def __init__(self, layer: RowLSTM, batch: int, width: int):
         order, _ = by_colour(4 * layer.hidden, layer.channels, gates=4)
-        weight = layer.state_to_state.detach()[order]  # (4h, h, k)
-        self.taps = weight.permute(2, 1, 0).flatten(0, 1)  # (k·h, 4h)
-        self.gates = layer.input_to_state.steps(batch, width)
+        factors = halved_gates(layer.hidden, layer.state_to_state.detach())  # (4h,)
+        weight = layer.state_to_state.detach() * factors[:, None, None]  # (4h, h, k)
+        self.taps = weight[order].permute(2, 1, 0).flatten(0, 1)  # (k·h, 4h)
+        self.gates = MaskedConv2dSteps(layer.input_to_state, batch, width, factors)
         self.ops = self.gates.ops
         hidden, memory = layer.outside_hidden.detach(), layer.outside_memory.detach()
         self.reach = layer.kernel_size // 2
