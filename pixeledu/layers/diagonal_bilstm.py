@@ -122,7 +122,7 @@ class DiagonalBiLSTM(nn.Module):
             self.outside_memory,
             diagonal=True,
         )  # (B, 2, h, H, W)
-        return hidden[:, 0], hidden[:, 1]
+        return hidden.unbind(1)
 
     def steps(self, batch: int, width: int) -> "DiagonalBiLSTMSteps":
         """Start a computation pixel by pixel; see `pixeledu.layers`.

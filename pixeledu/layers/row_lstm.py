@@ -68,7 +68,7 @@ class RowLSTM(nn.Module):
             self.outside_memory[None],
             diagonal=False,
         )  # (B, 1, h, H, W)
-        return hidden[:, 0]
+        return hidden.squeeze(1)
 
     def steps(self, batch: int, width: int) -> "RowLSTMSteps":
         """Start a computation pixel by pixel; see `pixeledu.layers`.

@@ -58,20 +58,21 @@ class _Scan(Function):
         tanh_c = inputs.new_empty(directions, fronts.cells, size)
         # Around the states of each front stand those of pixels outside the image.
         h = hidden[:, None].repeat(1, fronts.padded_cells, 1)
-        c = memory[:, None].repeat(1, fronts.padded_cells, 1)
+        c2 = 2 * memory[:, None].repeat(1, fronts.padded_cells, 1)  # 2c
 
         fronts.load(_walkable(inputs), z)
-        # tanh(z) = 2σ(2z) - 1: on many CPUs a sigmoid costs a fraction of a tanh.
+        # tanh(z) = 2σ(2z) - 1: on many CPUs a sigmoid costs a fraction of a tanh. So it is 2z that is
+        # computed for g, and 2c that is kept.
         weight[..., 3 * size :] *= 2
         z[..., 3 * size :] *= 2
         minus_one = inputs.new_full((1,), -1)
-        for taken, read_, z_, o, f, i, g, c_before, c_, tanh_, h_ in zip(
+        for taken, read_, z_, o, f, i, g, c2_before, c2_, tanh_, h_ in zip(
             fronts.taken(h),
             fronts.each(read),
             fronts.each(z),
             *map(fronts.each, z.chunk(4, dim=2)),
-            fronts.continued(c),
-            fronts.inside(c),
+            fronts.continued(c2),
+            fronts.inside(c2),
             fronts.each(tanh_c),
             fronts.inside(h),
             strict=True,
@@ -79,25 +80,25 @@ class _Scan(Function):
             torch.cat(taken, dim=2, out=read_)
             z_.baddbmm_(read_, weight).sigmoid_()
             torch.add(minus_one, g, alpha=2, out=g)
-            torch.mul(f, c_before, out=c_).addcmul_(i, g)  # c = f · c_before + i · g
-            torch.add(c_, c_, out=tanh_).sigmoid_()
+            torch.mul(f, c2_before, out=c2_).addcmul_(i, g, value=2)  # c = f · c_before + i · g
+            torch.sigmoid(c2_, out=tanh_)
             torch.add(minus_one, tanh_, alpha=2, out=tanh_)
             torch.mul(o, tanh_, out=h_)  # h = o · tanh(c)
 
         images = _new_images(inputs, size)  # (B, D, h, H, W)
         fronts.store(h, images)
-        ctx.save_for_backward(taps, z, read, c, tanh_c)
+        ctx.save_for_backward(taps, z, read, c2, tanh_c)
         ctx.fronts = fronts
         return images
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor):
-        taps, z, read, c, tanh_c = ctx.saved_tensors
+        taps, z, read, c2, tanh_c = ctx.saved_tensors
         fronts, (k, size) = ctx.fronts, taps.shape[2:]
         back = taps.flatten(2)  # (D, 4h, k·h)
-        dz, slope = _slopes(z, torch.cat(fronts.continued(c), dim=1), tanh_c)
-        dh, dc = torch.zeros_like(c), torch.zeros_like(c)
+        dz, slope = _slopes(z, torch.cat(fronts.continued(c2), dim=1).mul_(0.5), tanh_c)
+        dh, dc = torch.zeros_like(c2), torch.zeros_like(c2)
         fronts.load(_walkable(gradient), dh)
         every_front = zip(
             fronts.inside(dh),
