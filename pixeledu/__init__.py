@@ -21,6 +21,9 @@ _LOADED_WHEN_USED = {
     "fit": "training",
     "load_checkpoint": "checkpoints",
     "save_checkpoint": "checkpoints",
+    "list_pretrained": "pretrained",
+    "load_pretrained": "pretrained",
+    "pretrained_card": "pretrained",
     "SamplingPlayer": "widgets",
     "Wavefront": "widgets",
 }

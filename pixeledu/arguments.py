@@ -124,12 +124,24 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_drawing(command, "completed.png")
     _add_device(command)
+
+    commands.add_parser(
+        "pretrained",
+        help="list the models that ship with pixeledu",
+        description="List the models that ship with pixeledu, and how well they predict held-out\n"
+        "test images: nats per image with their standard error, and bits per dimension.",
+        epilog="example:\n  pixeledu pretrained",
+    )
     return whole
 
 
 def _add_checkpoint(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--checkpoint", metavar="PATH", required=True, help="a saved model, or a run's folder"
+    model = command.add_mutually_exclusive_group(required=True)
+    model.add_argument("--checkpoint", metavar="PATH", help="a saved model, or a run's folder")
+    model.add_argument(
+        "--pretrained",
+        metavar="NAME",
+        help="a model that ships with pixeledu (pixeledu pretrained)",
     )
 
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m pixeledu train | evaluate | sample | complete`.
+"""The command line: `python -m pixeledu train | evaluate | sample | complete | pretrained`.
 
 Results go to stdout, bars and errors to stderr. An error is one line, with exit code 2.
 """
@@ -19,6 +19,7 @@ from pixeledu.data import SPLITS, ImageData, load_images
 from pixeledu.likelihood import nats
 from pixeledu.models import best_device, build_model
 from pixeledu.pictures import as_rgb, write_png
+from pixeledu.pretrained import list_pretrained, pretrained_card, pretrained_file
 from pixeledu.sampling import complete, sample
 from pixeledu.training import fit
 
@@ -37,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
+        if getattr(options, "pretrained", None) is not None:
+            options.checkpoint = pretrained_file(options.pretrained)
         _COMMANDS[options.command](options)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -140,7 +143,22 @@ def _complete(options: argparse.Namespace) -> None:
     print(f"saved: {options.out}")
 
 
-_COMMANDS = {"train": _train, "evaluate": _evaluate, "sample": _sample, "complete": _complete}
+def _pretrained(options: argparse.Namespace) -> None:
+    for name in list_pretrained():
+        test = pretrained_card(name)["nats"]["test"]
+        print(
+            f"{name}: {test['mean']:.2f} nats (standard error {test['standard_error']:.2f}), "
+            f"{test['bits_per_dim']:.4f} bits/dim, {test['images']} images"
+        )
+
+
+_COMMANDS = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "sample": _sample,
+    "complete": _complete,
+    "pretrained": _pretrained,
+}
 
 
 def _load(name: str, split: str, levels: int | None) -> ImageData:

@@ -187,7 +187,7 @@ _MODELS = {
 
 _MNIST, _CIFAR10 = {"channels": 1, "levels": 2}, {"channels": 3, "levels": 256}
 # The models whose likelihoods the paper reports, by name: what `build_model` takes for each.
-# Source: van den Oord et al. 2016, sections 5.3 to 5.5.
+# Source: van den Oord et al. 2016, sections 5.5 and 5.6.
 PAPER_CONFIGS = {
     "mnist-row-lstm": {"model": "row-lstm", **_MNIST, "hidden": 16, "layers": 7},
     "mnist-diagonal-bilstm-1": {"model": "diagonal-bilstm", **_MNIST, "hidden": 32, "layers": 1},

@@ -146,11 +146,14 @@ class RunFolder:
 
 def fingerprint(images: Tensor | None) -> str | None:
     """Return a short text that changes when an image does."""
-    if images is None:
-        return None
+    return None if images is None else sha256_of(images)[:16]
+
+
+def sha256_of(images: Tensor) -> str:
+    """Return the SHA-256 of an image batch: of its shape as text, then of its values as bytes."""
     digest = hashlib.sha256(str(tuple(images.shape)).encode())
     digest.update(images.to("cpu", torch.uint8).contiguous().numpy())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ def sample(
         uint8 tensor of shape (n, C, height, width), on the model's device.
     Raises:
         ValueError: an argument is out of range or contradicts another.
-    Source: van den Oord et al. 2016, section 3.6; Ramachandran et al. 2017 for the cache.
+    Source: van den Oord et al. 2016, section 2.1; Ramachandran et al. 2017 for the cache.
     """
     drawing = _Drawing(model, n, height, width, temperature, labels, images, known, generator)
     return drawing.run(method, progress)

@@ -9,22 +9,100 @@ import pytest
 import torch
 
 import pixeledu
+from pixeledu.arguments import parser
 from pixeledu.checkpoints import read_info
 from pixeledu.cli import main
+from pixeledu.run_folder import sha256_of
 
 ROOT = Path(pixeledu.__file__).parents[1]
-WEIGHTS = Path(pixeledu.__file__).parent / "weights" / "pixelcnn-digits.safetensors"
+WEIGHTS = Path(pixeledu.__file__).parent / "weights" / "digits-pixelcnn.safetensors"
 
 
-def test_the_shipped_model_predicts_held_out_digits_as_well_as_its_file_says():
-    model = pixeledu.load_checkpoint(WEIGHTS)
-    measured = pixeledu.nats(model, pixeledu.load_images("digits", "valid").images).mean().item()
-    assert measured == pytest.approx(read_info(WEIGHTS)["valid_nats"], abs=0.01)
-    assert measured < 85
+every_model = pytest.mark.parametrize("name", pixeledu.list_pretrained())
 
 
-def test_the_shipped_model_is_small():
-    assert WEIGHTS.stat().st_size < 50_000
+def images_at(levels: int, name: str, split: str) -> torch.Tensor:
+    data = pixeledu.load_images(name, split)
+    return (data if data.levels == levels else data.with_levels(levels)).images
+
+
+def test_every_shipped_model_has_its_weights_and_its_card():
+    names = pixeledu.list_pretrained()
+    assert {"digits-pixelcnn", "digits-row-lstm", "digits-diagonal-bilstm"} <= set(names)
+    assert names == sorted(path.stem for path in WEIGHTS.parent.glob("*.safetensors"))
+
+
+@every_model
+def test_a_shipped_model_is_the_one_on_its_card(name):
+    card = pixeledu.pretrained_card(name)
+    model = pixeledu.load_pretrained(name)
+    assert card["name"] == name
+    assert name == f"{card['data']['name']}-{card['config']['model']}"
+    assert model.config == card["config"]
+    assert not model.training
+    assert card["weights"] == sum(weight.numel() for weight in model.parameters())
+
+
+@every_model
+def test_a_shipped_model_predicts_a_few_images_as_its_card_says(name):
+    check = pixeledu.pretrained_card(name)["check"]
+    model = pixeledu.load_pretrained(name)
+    images = images_at(model.levels, check["data"], "test")[: check["images"]]
+    assert pixeledu.nats(model, images).mean().item() == pytest.approx(check["mean"], abs=1e-3)
+
+
+@every_model
+def test_the_nats_of_a_card_are_those_of_the_images_it_names(name):
+    card = pixeledu.pretrained_card(name)
+    if card["data"]["name"] not in ("digits", "mnist-5k", "patches"):
+        pytest.skip("its images are not on every machine")
+    model = pixeledu.load_pretrained(name)
+    for split, stated in card["nats"].items():
+        images = images_at(model.levels, card["data"]["name"], split)
+        assert sha256_of(images) == card["data"]["sha256"][split]
+        values = pixeledu.nats(model, images)
+        assert values.mean().item() == pytest.approx(stated["mean"], abs=1e-3)
+        error = values.std().item() / len(values) ** 0.5
+        assert error == pytest.approx(stated["standard_error"], abs=1e-3)
+
+
+@every_model
+def test_the_command_of_a_card_is_one_of_the_command_line(name):
+    card = pixeledu.pretrained_card(name)
+    words = shlex.split(card["command"])
+    assert words[:3] == ["python", "-m", "pixeledu"]
+    options = parser().parse_args(words[3:])
+    assert (options.model, options.data) == (card["config"]["model"], card["data"]["name"])
+    assert options.hidden == card["config"]["hidden"]
+
+
+def test_all_weights_together_are_small():
+    assert sum(path.stat().st_size for path in WEIGHTS.parent.iterdir()) < 15_000_000
+
+
+def test_an_unknown_name_is_refused_and_a_near_one_is_suggested():
+    with pytest.raises(
+        ValueError, match=r"name must be one of digits-.*did you mean 'digits-row-l"
+    ):
+        pixeledu.load_pretrained("digits-rowlstm")
+    with pytest.raises(ValueError, match="got None"):
+        pixeledu.pretrained_card(None)
+
+
+def test_shipped_models_are_used_by_name_on_the_command_line(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["pretrained"]) == 0
+    listed = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert list(listed) == pixeledu.list_pretrained()
+    for name in ("digits-row-lstm", "digits-diagonal-bilstm"):
+        assert main(["evaluate", "--pretrained", name, "--device", "cpu"]) == 0
+        assert capsys.readouterr().out == f"test: {listed[name]}\n"
+        assert main(["sample", "--pretrained", name, "--n", "2", "--out", f"{name}.png"]) == 0
+        assert main(["complete", "--pretrained", name, "--n", "1"]) == 0
+        assert (tmp_path / f"{name}.png").exists()
+        capsys.readouterr()
+    assert main(["evaluate", "--pretrained", "digits"]) == 2
+    assert "name must be one of" in capsys.readouterr().err
 
 
 def test_the_command_stated_in_the_chapter_builds_the_shipped_model_again(tmp_path):

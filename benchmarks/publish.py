@@ -1,0 +1,112 @@
+"""Make the best model of a run one that ships: `python benchmarks/publish.py RUN NAME`.
+
+Measures it on the whole validation and test sets, and writes `pixeledu/weights/NAME.safetensors`
+and its card `NAME.json`. NAME says data and model, such as binarized-mnist-pixelcnn.
+"""
+
+import argparse
+import json
+import math
+import platform
+import shlex
+from pathlib import Path
+
+import numpy
+import timing
+import torch
+
+from pixeledu import __version__, best_device, load_images, nats
+from pixeledu.checkpoints import LAST, load_checkpoint, read_info, save_checkpoint, write_atomically
+from pixeledu.data import SPLITS
+from pixeledu.pretrained import WEIGHTS
+from pixeledu.run_folder import METRICS, fingerprint, sha256_of
+
+
+def main() -> None:
+    options = _options()
+    run = Path(options.run)
+    facts, best = read_info(run / LAST), read_info(run)
+    model = load_checkpoint(run, best_device())
+    splits = {split: _images(facts["data"], split, model.levels) for split in SPLITS}
+    if fingerprint(splits["train"]) != facts["settings"]["train"]:
+        raise SystemExit(f"{run} was trained on other images than {facts['data']} holds here")
+    card = {
+        "name": options.name,
+        "config": model.config,
+        "weights": sum(weight.numel() for weight in model.parameters()),
+        "data": {
+            "name": facts["data"],
+            "sha256": {split: sha256_of(images) for split, images in splits.items()},
+        },
+        "command": _command(options.name, facts),
+        "settings": facts["settings"],
+        "epoch": best["epoch"],
+        "steps": best["step"],
+        "seconds": round(facts["seconds"]),
+        "machine": options.machine or timing.conditions()["processor"],
+        "versions": {
+            "pixeledu": __version__,
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "python": platform.python_version(),
+        },
+        "nats": {split: measured(model, splits[split]) for split in SPLITS[1:]},
+        "check": check(model, facts["data"]),
+        "curve": [json.loads(line) for line in (run / METRICS).read_text().splitlines()],
+    }
+    info = {key: best[key] for key in ("size", "data", "epoch", "valid_nats")}
+    save_checkpoint(WEIGHTS / f"{options.name}.safetensors", model.cpu(), **info)
+    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(WEIGHTS / f"{options.name}.json", text.encode())
+    print(json.dumps(card["nats"], indent=1))
+
+
+def measured(model, images) -> dict:
+    """Return mean and standard error of the nats of an image, and bits per dimension."""
+    values = nats(model, images)
+    mean, error = values.mean().item(), values.std().item() / math.sqrt(len(values))
+    return {
+        "mean": round(mean, 4),
+        "standard_error": round(error, 4),
+        "bits_per_dim": round(mean / (images[0].numel() * math.log(2)), 5),
+        "images": len(values),
+    }
+
+
+def check(model, data: str) -> dict:
+    """Measure a few images that are on every machine, for a test to measure again."""
+    name = BUNDLED.get(data, data)
+    images = _images(name, "test", model.levels)[:32]
+    return {"data": name, "images": 32, "mean": round(nats(model, images).mean().item(), 4)}
+
+
+BUNDLED = {"mnist": "mnist-5k", "binarized-mnist": "mnist-5k", "cifar10": "patches"}
+
+
+def _images(name: str, split: str, levels: int):
+    data = load_images(name, split)
+    return (data if data.levels == levels else data.with_levels(levels)).images
+
+
+def _command(name: str, facts: dict) -> str:
+    """Return the command line that makes the run again."""
+    config, settings = facts["config"], facts["settings"]
+    words = ["python", "-m", "pixeledu", "train", "--model", config["model"]]
+    words += ["--data", facts["data"], "--levels", config["levels"]]
+    words += ["--hidden", config["hidden"], "--layers", config["layers"]]
+    for option in ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed"):
+        if settings[option] is not None:
+            words += [f"--{option.replace('_', '-')}", settings[option]]
+    return shlex.join(map(str, [*words, "--out", f"runs/{name}"]))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", help="the folder of a run of `pixeledu train`")
+    parser.add_argument("name", help="the name under which it ships")
+    parser.add_argument("--machine", help="what it was trained on, if not this machine")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
