@@ -216,7 +216,10 @@ WRONG = {
     "no checkpoint": (["evaluate", "--checkpoint", "nowhere"], "there is no checkpoint at nowhere"),
     "an empty folder": (["sample", "--checkpoint", "."], f"there is no checkpoint at {BEST}"),
     "a foreign file": (["sample", "--checkpoint", "file"], "file is damaged"),
-    "checkpoint left out": (["sample"], "the following arguments are required: --checkpoint"),
+    "checkpoint left out": (
+        ["sample"],
+        "one of the arguments --checkpoint --pretrained is required",
+    ),
     "unknown split": (["evaluate", "--checkpoint", "RUN", "--split", "all"], "split must be one"),
     "other colours": (["evaluate", "--checkpoint", "RUN", "--data", "patches"], "(B, 1, H, W)"),
     "fewer levels": (["evaluate", "--checkpoint", "RUN", "--data", "bits"], "'bits'"),
