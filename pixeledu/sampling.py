@@ -5,7 +5,6 @@ one pixel of the result: C·H·W forward passes. The cached one keeps what it ha
 the arithmetic of a single forward pass. Both use the same random numbers and draw the same images.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from pixeledu.checks import images_of, positive_int
 from pixeledu.models import AutoregressiveModel
+from pixeledu.threads import at_most
 
 
 def sample(
@@ -205,7 +205,7 @@ class _Drawing:
         images = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
         for row in _rows(height, progress):
             steps.start_row()
-            with _threads(steps.threads):
+            with at_most(steps.threads):
                 drawn = list(self._row(steps, row, keep))
             values = torch.stack(drawn).view(width, channels, n)
             images[:, :, row] = values.permute(2, 1, 0)  # (n, C, W)
@@ -239,17 +239,6 @@ def _rows(height: int, progress: bool):
     from tqdm.auto import tqdm
 
     return tqdm(range(height), desc="rows", leave=False)
-
-
-@contextlib.contextmanager
-def _threads(most: int) -> Iterator[None]:
-    """Let PyTorch use no more than this many threads of the CPU for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(most, before))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _draw_values(logits: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:

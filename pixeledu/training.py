@@ -20,10 +20,12 @@ from pixeledu.checks import images_of, positive_int
 from pixeledu.models import best_device
 from pixeledu.run_folder import RunFolder, fingerprint
 from pixeledu.runs import History, Run, best_of
+from pixeledu.threads import at_most
 
 if TYPE_CHECKING:
     from pixeledu.data import ImageData
 
+SMALL = 4096  # pixels in a batch; with fewer than that one thread is as fast as several
 LOOK_EVERY = 20  # steps; at each look at the loss the processor waits for the GPU
 
 
@@ -126,8 +128,10 @@ def fit(
     train = train.to(device)  # stored as bytes, even the largest set of the book fits
     order = None
 
+    small = device.type == "cpu" and batch_size * train[0, 0].numel() < SMALL
     run = Run(model, average, optimizer)
     with (
+        at_most(1 if small else torch.get_num_threads()),
         keep.opened(run) if keep else contextlib.nullcontext(),  # goes on from the folder
         torch.random.fork_rng([device] if on_cuda else []),
         _bar(steps, run.step, progress) as advance,

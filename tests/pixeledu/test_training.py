@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from pixeledu import PixelCNN, nats
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info, save_checkpoint
 from pixeledu.run_folder import METRICS, RunFolder
-from pixeledu.training import _learning_rate, _order, fit
+from pixeledu.training import SMALL, _learning_rate, _order, fit
 
 LEVELS = 3
 
@@ -73,6 +73,24 @@ def _without_tensorboard(monkeypatch):
 
 
 # --- What the loop computes
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(8, 1), (SMALL // 20 + 1, 2)])
+def test_small_batches_are_computed_by_one_thread_and_large_ones_by_all(batch_size, expected):
+    torch.set_num_threads(2)
+    used = []
+    model = small_model()
+    model.first.register_forward_hook(lambda *_: used.append(torch.get_num_threads()))
+    small_fit(model, epochs=1, batch_size=batch_size)
+    assert set(used) == {expected}
+    assert torch.get_num_threads() == 2
+
+
+def test_all_threads_are_there_again_after_training_has_failed():
+    torch.set_num_threads(2)
+    with pytest.raises(FloatingPointError):
+        small_fit(small_model(), epochs=40, learning_rate=1e30)
+    assert torch.get_num_threads() == 2
 
 
 def test_the_model_learns_and_the_records_say_how_well():
