@@ -21,6 +21,7 @@ import pixeledu
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book" / "tools"))
 import address  # noqa: E402
+from execute import all_notebooks  # noqa: E402
 
 # What Colab has installed. Installing pixeledu there must not replace any of it.
 COLAB_PYTHON = "3.13"
@@ -121,7 +122,7 @@ def test_every_text_repeats_the_one_address_of_the_project():
 
 
 def test_every_chapter_installs_the_package_from_the_project_s_address():
-    for path in (ROOT / "book").glob("*.ipynb"):
+    for path in all_notebooks(ROOT / "book"):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         code = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         assert f'git+{address.show()}"' in code, path.name
@@ -183,7 +184,7 @@ def test_the_reference_page_names_everything_that_the_package_offers():
 def test_the_table_of_contents_lists_every_page():
     toc = yaml.safe_load(read("_toc.yml"))
     listed = {toc["root"]} | {page["file"] for part in toc["parts"] for page in part["chapters"]}
-    pages = [*(ROOT / "book").glob("*.ipynb"), *(ROOT / "book").rglob("*.md")]
+    pages = [*all_notebooks(ROOT / "book"), *(ROOT / "book").rglob("*.md")]
     names = {path.relative_to(ROOT).with_suffix("").as_posix() for path in pages}
     assert listed == names
 
