@@ -131,13 +131,11 @@ def _slopes(z: Tensor, c_before: Tensor, tanh_c: Tensor) -> tuple[Tensor, Tensor
         For each gate what its gradient is to be multiplied with, (D, cells, 4h): for o it is dh, for
         the others dc. And the derivative of h with respect to c, (D, cells, h).
     """
-    slopes = torch.empty_like(z)
-    o, f, i, g = z.chunk(4, dim=2)
-    of_o, of_f, of_i, of_g = slopes.chunk(4, dim=2)
-    _sigmoid_backward(tanh_c, o, grad_input=of_o)  # tanh(c) · o · (1 - o)
-    _sigmoid_backward(c_before, f, grad_input=of_f)  # c_before · f · (1 - f)
-    _sigmoid_backward(g, i, grad_input=of_i)  # g · i · (1 - i)
-    _tanh_backward(i, g, grad_input=of_g)  # i · (1 - g²)
+    o, _, i, g = z.chunk(4, dim=2)
+    # tanh(c) · o · (1 - o) and c_before · f · (1 - f) and g · i · (1 - i); the last is overwritten
+    slopes = torch.cat([tanh_c, c_before, g, i], dim=2)
+    _sigmoid_backward(slopes, z, grad_input=slopes)
+    _tanh_backward(i, g, grad_input=slopes.chunk(4, dim=2)[3])  # i · (1 - g²)
     return slopes, _tanh_backward(o, tanh_c, grad_input=torch.empty_like(tanh_c))
 
 
@@ -200,7 +198,15 @@ class _Fronts:
         return zip(*(self._ranges(padded, sizes) for sizes in self.reads), strict=True)
 
     def _ranges(self, padded: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
-        return padded.split([lanes * self.batch for lanes in sizes], dim=1)[1::2]
+        if self.diagonal:
+            return padded.split([lanes * self.batch for lanes in sizes], dim=1)[1::2]
+        # Rows are all alike, so that each gap but the first is what one row lacks of the next.
+        height, width = self.size
+        directions, cells, features = padded.shape
+        rows = padded.view(directions, height + 1, cells // (height + 1), features)
+        first, lane = divmod(sizes[0], width + 2 * self.reach)
+        columns = slice(lane * self.batch, (lane + width) * self.batch)
+        return rows[:, first : first + height, columns].unbind(1)
 
     def load(self, images: Tensor, buffer: Tensor) -> None:
         """Copy images (B, D, features, H, W) into a buffer, padded or not."""
@@ -241,10 +247,10 @@ class _Fronts:
         """Mark with 1 the places of a padded buffer that lie outside the image."""
         key = like.device, like.dtype
         if key not in self.marks:
-            mark = torch.ones(1, self.padded_cells)
+            mark = torch.ones(1, self.padded_cells, 1)
             for front in self.inside(mark):
                 front.zero_()
-            self.marks[key] = mark[0].to(like)
+            self.marks[key] = mark[0, :, 0].to(like)
         return self.marks[key]
 
 
