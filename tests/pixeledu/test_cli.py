@@ -353,7 +353,7 @@ def process(*arguments, **options):
 
 
 def test_interrupted_and_killed_the_same_command_ends_with_the_same_bits(tmp_path, capsys):
-    words = [*SMALL[:-4], "--epochs", "2", "--batch-size", "8", "--checkpoint-every", "5"]
+    words = [*SMALL[:-4], "--epochs", "15", "--batch-size", "8", "--checkpoint-every", "5"]
     assert cli.main([*words, "--out", "whole"]) == 0
     said = capsys.readouterr().out
     for number in (signal.SIGINT, signal.SIGKILL):
