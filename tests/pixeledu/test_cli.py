@@ -348,12 +348,14 @@ def process(*arguments, **options):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "pixeledu", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        # Tests that run in the background have inherited that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options,
     )  # fmt: skip
 
 
 def test_interrupted_and_killed_the_same_command_ends_with_the_same_bits(tmp_path, capsys):
-    words = [*SMALL[:-4], "--epochs", "15", "--batch-size", "8", "--checkpoint-every", "5"]
+    words = [*SMALL[:-4], "--epochs", "4", "--batch-size", "8", "--checkpoint-every", "5"]
     assert cli.main([*words, "--out", "whole"]) == 0
     said = capsys.readouterr().out
     for number in (signal.SIGINT, signal.SIGKILL):
