@@ -6,7 +6,6 @@ and its card `NAME.json`. NAME says data and model, such as binarized-mnist-pixe
 
 import argparse
 import json
-import math
 import platform
 import shlex
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from pixeledu import __version__, best_device, load_images, nats
 from pixeledu.checkpoints import LAST, load_checkpoint, read_info, save_checkpoint, write_atomically
 from pixeledu.data import SPLITS
+from pixeledu.likelihood import measure
 from pixeledu.pretrained import WEIGHTS
 from pixeledu.run_folder import METRICS, fingerprint, sha256_of
 
@@ -50,7 +50,7 @@ def main() -> None:
             "numpy": numpy.__version__,
             "python": platform.python_version(),
         },
-        "nats": {split: measured(model, splits[split]) for split in SPLITS[1:]},
+        "nats": {split: rounded(measure(model, splits[split])) for split in SPLITS[1:]},
         "check": check(model, facts["data"]),
         "curve": [json.loads(line) for line in (run / METRICS).read_text().splitlines()],
     }
@@ -61,16 +61,10 @@ def main() -> None:
     print(json.dumps(card["nats"], indent=1))
 
 
-def measured(model, images) -> dict:
-    """Return mean and standard error of the nats of an image, and bits per dimension."""
-    values = nats(model, images)
-    mean, error = values.mean().item(), values.std().item() / math.sqrt(len(values))
-    return {
-        "mean": round(mean, 4),
-        "standard_error": round(error, 4),
-        "bits_per_dim": round(mean / (images[0].numel() * math.log(2)), 5),
-        "images": len(values),
-    }
+def rounded(measured: dict) -> dict:
+    """Round the figures of `measure` to what a card needs."""
+    places = {"mean": 4, "standard_error": 4, "bits_per_dim": 5, "images": None}
+    return {name: round(measured[name], digits) for name, digits in places.items()}
 
 
 def check(model, data: str) -> dict:
@@ -84,8 +78,7 @@ BUNDLED = {"mnist": "mnist-5k", "binarized-mnist": "mnist-5k", "cifar10": "patch
 
 
 def _images(name: str, split: str, levels: int):
-    data = load_images(name, split)
-    return (data if data.levels == levels else data.with_levels(levels)).images
+    return load_images(name, split).with_levels(levels).images
 
 
 def _command(name: str, facts: dict) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pixeledu.arguments import parser
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
 from pixeledu.data import SPLITS, ImageData, load_images
-from pixeledu.likelihood import nats
+from pixeledu.likelihood import measure
 from pixeledu.models import best_device, build_model
 from pixeledu.pictures import as_rgb, write_png
 from pixeledu.pretrained import list_pretrained, pretrained_card, pretrained_file
@@ -145,11 +145,7 @@ def _complete(options: argparse.Namespace) -> None:
 
 def _pretrained(options: argparse.Namespace) -> None:
     for name in list_pretrained():
-        test = pretrained_card(name)["nats"]["test"]
-        print(
-            f"{name}: {test['mean']:.2f} nats (standard error {test['standard_error']:.2f}), "
-            f"{test['bits_per_dim']:.4f} bits/dim, {test['images']} images"
-        )
+        print(f"{name}: {_said(pretrained_card(name)['nats']['test'])}")
 
 
 _COMMANDS = {
@@ -176,11 +172,13 @@ def _load_for(model: nn.Module, options: argparse.Namespace) -> ImageData:
 
 def _measured(model: nn.Module, images: Tensor) -> str:
     """Say how well the model predicts the images."""
-    values = nats(model, images)
-    mean, error = values.mean().item(), values.std().item() / math.sqrt(len(values))
-    bits = mean / (images[0].numel() * math.log(2))
+    return _said(measure(model, images))
+
+
+def _said(measured: dict[str, float]) -> str:
     return (
-        f"{mean:.2f} nats (standard error {error:.2f}), {bits:.4f} bits/dim, {len(values)} images"
+        f"{measured['mean']:.2f} nats (standard error {measured['standard_error']:.2f}), "
+        f"{measured['bits_per_dim']:.4f} bits/dim, {measured['images']} images"
     )
 
 

@@ -63,3 +63,24 @@ def bits_per_dim(model: nn.Module, images: Tensor, batch_size: int = 256) -> flo
     if not len(images):
         raise ValueError("images is empty: there is nothing to average, pass at least one image")
     return nats(model, images, batch_size).mean().item() / (images[0].numel() * math.log(2))
+
+
+def measure(model: nn.Module, images: Tensor) -> dict[str, float]:
+    """Measure how well a model predicts images, with the uncertainty of the mean.
+
+    Args:
+        model: maps images (B, C, H, W) to logits (B, levels, C, H, W).
+        images: integers 0 … levels-1, shape (B, C, H, W), at least two images.
+    Returns:
+        "mean" nats of an image, their "standard_error", "bits_per_dim" and the number of "images".
+    Raises:
+        ValueError: the images are not of the model's shape, type or range.
+    """
+    values = nats(model, images)
+    mean = values.mean().item()
+    return {
+        "mean": mean,
+        "standard_error": values.std().item() / math.sqrt(len(values)),
+        "bits_per_dim": mean / (images[0].numel() * math.log(2)),
+        "images": len(values),
+    }

@@ -25,7 +25,7 @@ class NumPyArithmetic:
         # From this size on NumPy's BLAS would start threads of its own, which get in the way of
         # PyTorch's: that has been seen to take a hundred times as long.
         if len(a) * b.numel() > 2**18:
-            return partial(torch.mm, a, b, out=out)
+            return TorchArithmetic.product(a, b, out)
         return partial(np.dot, a.numpy(), b.numpy(), out.numpy())
 
     @staticmethod

@@ -162,3 +162,18 @@ class Player:
             "return Array.from(copy.getImageData(0, 0, c.width, c.height).data); }"
         )
         return np.array(dots, np.uint8).reshape(*self.shape, 4)
+
+
+def heights_with_and_without_javascript(visit, address: str, width: int):
+    """Open a page both ways and measure its figures, which must not be wider than the page.
+
+    Returns:
+        The page with JavaScript, and the heights of its figures with and without it.
+    """
+    heights = {}
+    for javascript in (False, True):
+        page = visit(address, width=width, java_script_enabled=javascript).page
+        boxes = [found.bounding_box() for found in page.locator("pixeledu-widget").all()]
+        heights[javascript] = [box["height"] for box in boxes]
+        assert all(box["x"] + box["width"] <= width for box in boxes)
+    return page, heights[True], heights[False]

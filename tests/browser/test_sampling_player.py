@@ -470,14 +470,9 @@ def test_controls_are_large_enough_to_hit(visit, address, options, least):
 
 @pytest.mark.parametrize("width", [320, 390, 760, 1280])
 def test_drawing_the_figures_moves_nothing_on_the_page(visit, address, width):
-    heights = {}
-    for javascript in (False, True):
-        page = visit(address, width=width, java_script_enabled=javascript).page
-        boxes = [found.bounding_box() for found in page.locator("pixeledu-widget").all()]
-        heights[javascript] = [box["height"] for box in boxes]
-        assert all(box["x"] + box["width"] <= width for box in boxes)
-    assert page.locator("pixeledu-widget .pixeledu-player").count() == len(boxes) > 0
-    np.testing.assert_allclose(heights[True], heights[False], atol=2)
+    page, drawn, plain = players.heights_with_and_without_javascript(visit, address, width)
+    assert page.locator("pixeledu-widget .pixeledu-player").count() == len(drawn) > 0
+    np.testing.assert_allclose(drawn, plain, atol=2)
     for player in page.get_by_role("group", name="Replay: ").all():
         assert player.evaluate("group => group.scrollWidth <= group.clientWidth")
 

@@ -504,14 +504,9 @@ def test_controls_are_large_enough_to_hit(visit, gallery, options, least):
 
 @pytest.mark.parametrize("width", [320, 390, 640, 1280])
 def test_drawing_the_figures_moves_nothing_on_the_page(visit, gallery, width):
-    heights = {}
-    for javascript in (False, True):
-        page = visit(gallery, width=width, java_script_enabled=javascript).page
-        boxes = [found.bounding_box() for found in page.locator("pixeledu-widget").all()]
-        heights[javascript] = [box["height"] for box in boxes]
-        assert all(box["x"] + box["width"] <= width for box in boxes)
+    page, drawn, plain = players.heights_with_and_without_javascript(visit, gallery, width)
     assert page.locator("pixeledu-widget .pixeledu-wavefront").count() == len(GALLERY)
-    np.testing.assert_allclose(heights[True], heights[False], atol=2)
+    np.testing.assert_allclose(drawn, plain, atol=2)
     for index in range(len(GALLERY)):
         group = Figure(page, index).group
         assert group.evaluate("group => group.scrollWidth <= group.clientWidth")
