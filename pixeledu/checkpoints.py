@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from pixeledu.models import build_model
@@ -222,13 +222,14 @@ def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _read(path: Path, with_tensors: bool) -> tuple[dict[str, Tensor], dict]:
+    # In one go: another process may replace the file at any moment, and `safe_open` opens it twice.
+    content = path.read_bytes()
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            names = list(file.keys()) if with_tensors else []
-            tensors = {name: file.get_tensor(name) for name in names}
+        tensors = load(content)
     except (SafetensorError, ValueError) as error:
         raise _damaged(path, f"it is not a whole safetensors file ({error})") from error
+    header_size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
     if "pixeledu" not in metadata:
         raise ValueError(f"{path} was not written by pixeledu, so no model can be built from it")
     try:
