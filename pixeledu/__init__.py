@@ -7,10 +7,17 @@ widgets) are imported when first used.
 from importlib import import_module
 
 from pixeledu.inspection import CausalityReport, check_causality, receptive_field
-from pixeledu.layers import DiagonalBiLSTM, MaskedConv2d, RowLSTM, skew, unskew
+from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM, skew, unskew
 from pixeledu.likelihood import bits_per_dim, nats
 from pixeledu.masks import causal_mask, colour_groups
-from pixeledu.models import PAPER_CONFIGS, PixelCNN, PixelRNN, best_device, build_model
+from pixeledu.models import (
+    PAPER_CONFIGS,
+    GatedPixelCNN,
+    PixelCNN,
+    PixelRNN,
+    best_device,
+    build_model,
+)
 from pixeledu.sampling import Trace, complete, sample, sample_trace
 
 __version__ = "0.1.0"
@@ -32,6 +39,8 @@ __all__ = [
     "PAPER_CONFIGS",
     "CausalityReport",
     "DiagonalBiLSTM",
+    "GatedBlock",
+    "GatedPixelCNN",
     "MaskedConv2d",
     "PixelCNN",
     "PixelRNN",

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pixeledu.blocks import OutputHead, RecurrentBlock, ResidualBlock
 from pixeledu.checks import positive_int, shape_of_images
-from pixeledu.layers import MaskedConv2d
+from pixeledu.layers import GatedBlock, MaskedConv2d
 
 
 class AutoregressiveModel(nn.Module):
@@ -85,9 +85,9 @@ class ResidualModel(AutoregressiveModel):
             x = block(x)  # (B, 2h, H, W)
         return self.logits_from(self.head(x))  # (B, levels, C, H, W)
 
-    def steps(self, batch: int, width: int) -> "ResidualModelSteps":
+    def steps(self, batch: int, width: int) -> "ModelSteps":
         """Start drawing `batch` images of this width, value by value; see `sampling`."""
-        return ResidualModelSteps(self, batch, width)
+        return ModelSteps(self, batch, width)
 
 
 class PixelCNN(ResidualModel):
@@ -139,14 +139,61 @@ class PixelRNN(ResidualModel):
 _CELLS = {"row": "row-lstm", "diagonal": "diagonal-bilstm"}
 
 
-class ResidualModelSteps:
+class GatedPixelCNN(AutoregressiveModel):
+    """The gated PixelCNN: two stacks of gated convolutions, without the PixelCNN's blind spot.
+
+    Args:
+        channels: colours of the image.
+        levels: values a pixel can take, 2 to 256.
+        hidden: features of each of the two maps.
+        layers: number of gated blocks after the one that reads the image.
+    Raises:
+        ValueError: a number is out of range, or `hidden` is less than `channels`.
+    Source: van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders",
+        section 2; the windows are 7×7 in the first block and 5×5 in the others.
+    """
+
+    def __init__(self, channels: int = 1, levels: int = 2, hidden: int = 64, layers: int = 7):
+        super().__init__("gated-pixelcnn", channels, levels, hidden=hidden, layers=layers)
+        positive_int("hidden", hidden)
+        positive_int("layers", layers, least=0)
+        self.first = GatedBlock(channels, hidden, 7, "A", channels)
+        self.blocks = nn.ModuleList(
+            GatedBlock(hidden, hidden, 5, "B", channels) for _ in range(layers)
+        )
+        self.head = OutputHead(hidden, channels, levels)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute the distribution of every pixel given the pixels before it.
+
+        Args:
+            images: values 0 … levels-1, shape (B, C, H, W); integers, or floats on the same scale
+                where a gradient with respect to the image is wanted.
+        Returns:
+            Logits of shape (B, levels, C, H, W).
+        Raises:
+            ValueError: the shape is not that of an image batch with the model's colours.
+        """
+        shape_of_images(images, self.channels)
+        image = self.scale(images).contiguous(memory_format=torch.channels_last)
+        vertical, horizontal = self.first(image, image)  # (B, h, H, W) each
+        for block in self.blocks:
+            vertical, horizontal = block(vertical, horizontal)  # (B, h, H, W) each
+        return self.logits_from(self.head(horizontal))  # (B, levels, C, H, W)
+
+    def steps(self, batch: int, width: int) -> "GatedPixelCNNSteps":
+        """Start drawing `batch` images of this width, value by value; see `sampling`."""
+        return GatedPixelCNNSteps(self, batch, width)
+
+
+class ModelSteps:
     """A model, one value at a time, in the order the values are drawn.
 
     For each row: `start_row()`. For each value of it: `logits(column, colour)`, then
     `put(values, column, colour)` with what was drawn, or was known already.
     """
 
-    def __init__(self, model: ResidualModel, batch: int, width: int):
+    def __init__(self, model: AutoregressiveModel, batch: int, width: int):
         self.first = model.first.steps(batch, width)
         self.blocks = [block.steps(batch, width) for block in model.blocks]
         self.head = model.head.steps(batch, width)
@@ -155,7 +202,7 @@ class ResidualModelSteps:
         work = batch * max(weight.numel() for weight in model.parameters())
         self.threads = max(1, work // 2**21)
         # The scaled form of every level, to look up instead of computing it for each value.
-        levels = torch.arange(model.levels, device=model.first.weight.device)
+        levels = torch.arange(model.levels, device=next(model.parameters()).device)
         self.scaled = self.ops.view(model.scale(levels).detach())
 
     def start_row(self) -> None:
@@ -179,10 +226,21 @@ class ResidualModelSteps:
         self.first.slot(column, colour)[:, 0] = self.scaled[self.ops.view(values)]
 
 
+class GatedPixelCNNSteps(ModelSteps):
+    """The gated PixelCNN, one value at a time."""
+
+    def start_row(self) -> None:
+        """Finish the row drawn so far and compute the vertical maps of the next one."""
+        row = self.first.start_row()  # (W, B, h)
+        for block in self.blocks:
+            row = block.start_row(row)  # (W, B, h)
+
+
 _MODELS = {
     "pixelcnn": PixelCNN,
     "row-lstm": partial(PixelRNN, "row"),
     "diagonal-bilstm": partial(PixelRNN, "diagonal"),
+    "gated-pixelcnn": GatedPixelCNN,
 }
 
 _MNIST, _CIFAR10 = {"channels": 1, "levels": 2}, {"channels": 3, "levels": 256}
@@ -208,8 +266,9 @@ def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
     """Build a model by name, or again from the `config` of another one.
 
     Args:
-        name: "pixelcnn", "row-lstm" or "diagonal-bilstm", or a name of `PAPER_CONFIGS`, whose
-            arguments `config` then changes; may be left out if `config` holds it as "model".
+        name: "pixelcnn", "row-lstm", "diagonal-bilstm" or "gated-pixelcnn", or a name of
+            `PAPER_CONFIGS`, whose arguments `config` then changes; may be left out if `config`
+            holds it as "model".
         config: the arguments of the model's class.
     Returns:
         The model, freshly initialised, on the CPU.

@@ -18,7 +18,8 @@ The object holds a few rows and never the whole image, so its memory does not gr
 """
 
 from pixeledu.layers.diagonal_bilstm import DiagonalBiLSTM, skew, unskew
+from pixeledu.layers.gated import GatedBlock
 from pixeledu.layers.masked_conv import MaskedConv2d
 from pixeledu.layers.row_lstm import RowLSTM
 
-__all__ = ["DiagonalBiLSTM", "MaskedConv2d", "RowLSTM", "skew", "unskew"]
+__all__ = ["DiagonalBiLSTM", "GatedBlock", "MaskedConv2d", "RowLSTM", "skew", "unskew"]

@@ -31,7 +31,7 @@ def every_image(channels, height, width, levels):
     ("channels", "height", "width", "levels"),
     [(1, 3, 3, 2), (1, 2, 2, 4), (3, 1, 2, 3), (2, 1, 1, 9)],
 )
-@pytest.mark.parametrize("name", ["pixelcnn", "row-lstm", "diagonal-bilstm"])
+@pytest.mark.parametrize("name", ["pixelcnn", "row-lstm", "diagonal-bilstm", "gated-pixelcnn"])
 def test_the_probabilities_of_all_images_sum_to_one(name, channels, height, width, levels):
     images = every_image(channels, height, width, levels)
     for seed in range(3):

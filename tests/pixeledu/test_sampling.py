@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from pixeledu import PixelCNN, build_model, complete, nats, sample, sample_trace
 
-MODELS = {name: {"hidden": 5, "layers": 2} for name in ("pixelcnn", "row-lstm", "diagonal-bilstm")}
+NAMES = ("pixelcnn", "row-lstm", "diagonal-bilstm", "gated-pixelcnn")
+MODELS = {name: {"hidden": 5, "layers": 2} for name in NAMES}
 every_model = pytest.mark.parametrize("name", MODELS)
 
 

@@ -33,6 +33,7 @@ MODELS = {
     "pixelcnn": {"hidden": 5, "layers": 2},
     "row-lstm": {"hidden": 5, "layers": 2},
     "diagonal-bilstm": {"hidden": 5, "layers": 2},
+    "gated-pixelcnn": {"hidden": 5, "layers": 2},
 }
 
 
