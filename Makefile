@@ -13,13 +13,15 @@ PORT ?= 8000
 WORKERS ?= 2
 export OMP_WAIT_POLICY := PASSIVE
 
-NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' | sort)
+# Learners' notebooks are not among them: without answers their checks fail.
+NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' -not -path 'book/exercises/[0-9]*' | sort)
 # What the site is made from: a change in any of these rebuilds it. The folders too, for a page that
 # is deleted leaves no file that could be newer.
 SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \
 	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
 
-.PHONY: help book serve test lint format unit notebooks-test browser-test chromium notebooks address clean
+.PHONY: help book serve test lint format unit notebooks-test browser-test chromium notebooks exercises grade \
+	address clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +30,8 @@ help:
 	@echo 'make test       run every check: style, tests, notebooks, the site in a browser'
 	@echo 'make lint       check style only;  make format  mend it'
 	@echo 'make notebooks  run all chapters and store their outputs (CHAPTERS="book/…" for some)'
+	@echo 'make exercises  make notebooks and pages from book/exercises/source'
+	@echo 'make grade      grade the notebooks in FOLDER=… (CHAPTER=01, OUT=grades.csv)'
 	@echo 'make address    write the address of the repository everywhere (URL=… or git origin)'
 	@echo 'make clean      remove .venv and everything built'
 
@@ -88,6 +92,13 @@ chromium: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(PY) book/tools/execute.py $(CHAPTERS)
+
+exercises: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(PY) book/tools/exercises.py write
+
+grade: $(INSTALLED)
+	@test -n '$(FOLDER)' || { echo 'Name the folder of the submissions: make grade FOLDER=…' >&2; exit 1; }
+	$(PY) -m pixeledu exercise grade '$(FOLDER)' --out '$(or $(OUT),grades.csv)' $(if $(CHAPTER),--chapter $(CHAPTER))
 
 address:
 	@python3 book/tools/address.py set $(URL)

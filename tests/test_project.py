@@ -184,7 +184,8 @@ def test_the_reference_page_names_everything_that_the_package_offers():
 def test_the_table_of_contents_lists_every_page():
     toc = yaml.safe_load(read("_toc.yml"))
     listed = {toc["root"]} | {page["file"] for part in toc["parts"] for page in part["chapters"]}
-    pages = [*all_notebooks(ROOT / "book"), *(ROOT / "book").rglob("*.md")]
+    texts = [p for p in (ROOT / "book").rglob("*.md") if "source" not in p.parts]
+    pages = [*all_notebooks(ROOT / "book"), *texts]
     names = {path.relative_to(ROOT).with_suffix("").as_posix() for path in pages}
     assert listed == names
 
@@ -222,7 +223,10 @@ def test_a_workflow_asks_for_no_more_rights_than_it_needs(name):
 def test_the_workflow_publishes_only_what_passed_and_only_with_an_address():
     job = yaml.safe_load(read(".github/workflows/publish.yml"))["jobs"]["build"]
     commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == ["python3 book/tools/address.py published", "make test"]
+    assert [command for command in commands if not command.startswith("sudo sysctl ")] == [
+        "python3 book/tools/address.py published",
+        "make test",
+    ]
 
 
 def test_a_python_that_is_too_old_is_refused_with_a_way_out(tmp_path):

@@ -46,7 +46,7 @@ def set_everywhere(url: str, root: Path = ROOT) -> list[Path]:
     swaps = {
         f"github.com/{match[3]}/{match[4]}": f"github.com/{owner}/{name}",
         # Colab's links and the site on GitHub Pages name the repository in their own way.
-        f"/github/{match[3]}/{match[4]}/": f"/github/{owner}/{name}/",
+        f"/github/{match[3]}/{match[4]}": f"/github/{owner}/{name}",
         f"{match[3].lower()}.github.io/{match[4]}": f"{owner.lower()}.github.io/{name}",
     }
     changed = []

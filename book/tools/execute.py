@@ -39,9 +39,13 @@ def main(names: list[str]) -> int:
 
 
 def all_notebooks(folder: Path) -> list[Path]:
-    """The notebooks below a folder, without Jupyter's own copies."""
+    """The notebooks below a folder, without Jupyter's own copies and those that are made (exercises)."""
     found = folder.rglob("*.ipynb")
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
+    return sorted(path for path in found if not any(_is_left_out(part) for part in path.parts))
+
+
+def _is_left_out(part: str) -> bool:
+    return part.startswith(".") or part == "exercises"
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:

@@ -1,0 +1,80 @@
+"""Running a task in this process: for the teacher's own answers, which are trusted."""
+
+import contextlib
+import io
+import re
+import sys
+import time
+import types
+from dataclasses import dataclass
+
+from pixeledu.course.source import Chapter, Task
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an answer: what its check printed, or the error that says what is wrong."""
+
+    printed: str
+    error: str
+    seconds: float
+
+
+def attempt(chapter: Chapter, task: Task, answer: str) -> Outcome:
+    """Run the set-up, what is given, an answer and the check, as in a fresh notebook.
+
+    Args:
+        chapter: the chapter of the task.
+        task: the task.
+        answer: the whole answer cell; it is trusted like any code of one's own.
+    Returns:
+        What the check printed, or the error. An answer that prints is an error.
+    """
+    module = types.ModuleType("__main__")
+    started = time.perf_counter()
+    out, err = io.StringIO(), io.StringIO()
+    before, sys.modules["__main__"] = sys.modules["__main__"], module
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            for part in (chapter.setup, task.given, answer):
+                exec(compile(part, f"<{task.id}>", "exec"), module.__dict__)
+            quiet = not out.getvalue()
+            exec(compile(task.check, f"<check {task.id}>", "exec"), module.__dict__)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        return Outcome(out.getvalue(), text, time.perf_counter() - started)
+    finally:
+        sys.modules["__main__"] = before
+    seconds = time.perf_counter() - started
+    if not quiet or err.getvalue():
+        return Outcome(out.getvalue(), "set-up, given or answer printed something", seconds)
+    return Outcome(out.getvalue(), "", seconds)
+
+
+def faults(chapter: Chapter) -> list[str]:
+    """Say what is wrong with a source whose parts fit together: nothing, for a good one.
+
+    Every solution must pass its check and print the same each time, though the check draws its
+    inputs afresh; the stub and every wrong answer must fail.
+    """
+    found = []
+    for task in chapter.tasks:
+        first, again = (attempt(chapter, task, task.solution) for _ in range(2))
+        for outcome in (first, again):
+            if outcome.error:
+                found.append(f"{task.id}: the solution fails: {outcome.error}")
+        if first.printed != again.printed:
+            found.append(f"{task.id}: the check printed {first.printed!r}, then {again.printed!r}")
+        if not first.printed.startswith("ok"):
+            found.append(f"{task.id}: the check must print `ok …`, not {first.printed!r}")
+        if re.search(r" at 0x[0-9a-f]{6,}", first.printed):
+            found.append(f"{task.id}: the check prints the address of an object")
+        if not attempt(chapter, task, task.stub).error:
+            found.append(f"{task.id}: the stub passes")
+        for wrong in task.wrong:
+            outcome = attempt(chapter, task, wrong.code)
+            if not outcome.error and outcome.printed == first.printed:
+                found.append(f"{task.id}: the wrong answer {wrong.name!r} passes")
+            elif outcome.error.startswith(("NameError", "SyntaxError")):
+                found.append(f"{task.id}: the wrong answer {wrong.name!r}: {outcome.error}")
+    return found

@@ -1,0 +1,122 @@
+"""`python -m pixeledu exercise`: what it writes, says and refuses."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from classes import RIGHT, WRONG, cell_of, chapter, filled, handed_out
+
+from pixeledu import cli
+from pixeledu.course import commands, grading
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch) -> dict:
+    """A project with one chapter of two tasks; returns the notebook that is handed out."""
+    folder = tmp_path / "book" / "exercises"
+    monkeypatch.setattr(commands, "exercises_folder", lambda: folder)
+    return handed_out(chapter("one", "two"), folder)
+
+
+def test_a_learner_gets_the_notebook_of_the_project_and_loses_none(capsys):
+    assert cli.main(["exercise", "new", "1"]) == 0
+    assert capsys.readouterr().out == "saved: 01_sequence.ipynb\n"
+    made = ROOT / "book" / "exercises" / "01_sequence.ipynb"
+    assert Path("01_sequence.ipynb").read_bytes() == made.read_bytes()
+    Path("01_sequence.ipynb").write_text("my work")
+    assert cli.main(["exercise", "new", "01"]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert Path("01_sequence.ipynb").read_text() == "my work"
+    assert cli.main(["exercise", "solution", "01", "--out", "solved.ipynb"]) == 0
+    assert "SOLUTION" in Path("solved.ipynb").read_text()
+
+
+def test_check_and_grade_say_the_same_of_a_notebook(course, capsys, tmp_path):
+    half = filled(course, {"one": RIGHT, "two": WRONG})
+    Path("01_sums.ipynb").write_text(json.dumps(half))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["exercise", "check", "01"])
+    assert stopped.value.code == 1
+    said = capsys.readouterr().out
+    assert "passed: Add up what comes before, one (one)" in said
+    assert (
+        "failed: Add up what comes before, two (two)\n  AssertionError: Tensor-likes are not"
+        in said
+    )
+    assert said.endswith("points: 1 of 2\n")
+
+    Path("in").mkdir()
+    Path("in/ada.ipynb").write_text(json.dumps(half))
+    Path("in/bob.ipynb").write_text("not json")
+    assert cli.main(["exercise", "grade", "in", "--out", "out.csv", "--workers", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "submissions: 2\ntasks: 3 failed, 1 passed\nnot graded: 'bob'\n" in said
+    with open("out.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["status"] for line in lines] == ["passed", "failed", "failed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["new", "99"], "there are no exercises '99'"),
+        (["check", "nowhere.ipynb"], "there is no notebook"),
+        (["grade", "nowhere"], "must be a folder with notebooks"),
+        (["grade", "."], "must hold notebooks"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(arguments, message, capsys):
+    assert cli.main(["exercise", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_an_installation_without_what_grading_needs_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(grading.importlib.util, "find_spec", lambda name: None)
+    Path("in").mkdir()
+    Path("in/ada.ipynb").write_text("{}")
+    assert cli.main(["exercise", "grade", "in"]) == 2
+    assert 'pip install "pixeledu[course]"' in capsys.readouterr().err
+
+
+def test_the_package_does_not_load_the_course_by_itself():
+    code = "import sys, pixeledu, pixeledu.cli; print([m for m in sys.modules if 'course' in m])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_without_a_chapter_the_one_that_most_notebooks_name_is_graded(course, tmp_path):
+    Path("in").mkdir()
+    for number in range(3):
+        made = json.loads(json.dumps(course))
+        if number == 0:
+            made["metadata"]["pixeledu"]["exercises"] = "02_others"
+        Path(f"in/{number}.ipynb").write_text(json.dumps(made))
+    stem, graded = grading.grade_folder(Path("in"), tmp_path / "book" / "exercises")
+    assert stem == "01_sums"
+    assert "a notebook of '02_others'" in graded[0].grades[0].message
+    for path in Path("in").iterdir():
+        path.write_text("{}")
+    with pytest.raises(ValueError, match="name it with --chapter"):
+        grading.grade_folder(Path("in"), tmp_path / "book" / "exercises")
+
+
+def test_nbval_on_a_filled_in_notebook_checks_it(course, tmp_path):
+    right = filled(course, {"one": RIGHT, "two": WRONG})
+    Path("mine.ipynb").write_text(json.dumps(right))
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "mine.ipynb"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "1 failed" in done.stdout
+    assert "Tensor-likes are not close" in done.stdout
+    assert cell_of(right, "one", "check")["execution_count"]
