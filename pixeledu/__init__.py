@@ -10,6 +10,7 @@ from pixeledu.inspection import CausalityReport, check_causality, receptive_fiel
 from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM, skew, unskew
 from pixeledu.likelihood import bits_per_dim, nats
 from pixeledu.masks import causal_mask, colour_groups
+from pixeledu.memory import keep_freed_memory
 from pixeledu.models import (
     PAPER_CONFIGS,
     GatedPixelCNN,
@@ -18,9 +19,12 @@ from pixeledu.models import (
     best_device,
     build_model,
 )
+from pixeledu.noise import SharedNoise
 from pixeledu.sampling import Trace, complete, sample, sample_trace
 
 __version__ = "0.1.0"
+
+keep_freed_memory()
 
 _LOADED_WHEN_USED = {
     "ImageData": "data",
@@ -31,6 +35,15 @@ _LOADED_WHEN_USED = {
     "list_pretrained": "pretrained",
     "load_pretrained": "pretrained",
     "pretrained_card": "pretrained",
+    "export_model": "export",
+    "load_export": "export",
+    "quantising_cost": "export",
+    "read_export_info": "export",
+    "save_export": "export",
+    "LeakHunt": "widgets",
+    "LiveSampler": "widgets",
+    "MaskExplorer": "widgets",
+    "ReceptiveField": "widgets",
     "SamplingPlayer": "widgets",
     "Wavefront": "widgets",
 }
@@ -45,6 +58,7 @@ __all__ = [
     "PixelCNN",
     "PixelRNN",
     "RowLSTM",
+    "SharedNoise",
     "Trace",
     "best_device",
     "bits_per_dim",

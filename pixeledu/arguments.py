@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_checkpoint(command)
     command.add_argument(
-        "--n", metavar="N", type=_count, default=16, help="number of images (%(default)s)"
+        "-n", "--n", metavar="N", type=_count, default=16, help="number of images (%(default)s)"
     )
     command.add_argument(
         "--size", metavar="HxW", type=_size, help="height and width (that of the training images)"
@@ -110,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     _add_checkpoint(command)
     _add_data(command)
     command.add_argument(
-        "--n", metavar="N", type=_count, default=8, help="number of images (%(default)s)"
+        "-n", "--n", metavar="N", type=_count, default=8, help="number of images (%(default)s)"
     )
     command.add_argument(
         "--keep",
@@ -132,7 +132,76 @@ def parser() -> argparse.ArgumentParser:
         "test images: nats per image with their standard error, and bits per dimension.",
         epilog="example:\n  pixeledu pretrained",
     )
+    command = commands.add_parser(
+        "export",
+        help="pack a model for a web page",
+        description="Write a saved model as one small file that a web page can run, and say how much\n"
+        "worse it predicts held-out images than the model itself.",
+        epilog=f"image sets:\n{sets}\n\nexamples:\n"
+        "  pixeledu export --checkpoint runs/pixelcnn-digits --out pixelcnn.pxe\n"
+        "  pixeledu export --pretrained digits-row-lstm --dtype float16",
+    )
+    _add_checkpoint(command)
+    _add_data(command)
+    command.add_argument(
+        "--n", metavar="N", type=_count, default=1000, help="images to measure it on (%(default)s)"
+    )
+    command.add_argument(
+        "--dtype",
+        choices=("int8", "float16"),
+        default="int8",
+        help="how weights are stored: int8 or float16 (%(default)s)",
+        metavar="TYPE",
+    )
+    command.add_argument(
+        "--out", metavar="PATH", default="model.pxe", help="the file to write (%(default)s)"
+    )
+    _add_exercise(commands)
     return whole
+
+
+def _add_exercise(commands) -> None:
+    command = commands.add_parser(
+        "exercise",
+        help="get, check and grade the exercises of the book",
+        description="Get an exercise notebook, check it, see its solutions, or grade those of a class.",
+        epilog="examples:\n  pixeledu exercise new 01\n  pixeledu exercise check 01\n"
+        "  pixeledu exercise grade submissions --out grades.csv",
+    )
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, text in (
+        ("new", "write the notebook of a chapter, to be filled in"),
+        ("solution", "write the notebook of a chapter with all solutions"),
+    ):
+        action = actions.add_parser(name, help=text, description=text.capitalize() + ".")
+        action.add_argument("chapter", metavar="NN", help="the chapter, such as 01")
+        action.add_argument("--out", metavar="PATH", help="the file to write (the chapter's name)")
+    action = actions.add_parser(
+        "check",
+        help="grade a notebook of your own",
+        description="Grade one notebook, in the way in which an instructor does, and say what is wrong.\n"
+        "The exit code is 1 unless every task is passed.",
+    )
+    action.add_argument(
+        "notebook", metavar="NN", help="a chapter, such as 01, or a notebook's path"
+    )
+    action = actions.add_parser(
+        "grade",
+        help="grade a folder of notebooks",
+        description="Grade every notebook below a folder, with its answers locked up, and write a\n"
+        "table (.csv), a page to read (.html) and JUnit's form (.xml).",
+        epilog="example:\n  pixeledu exercise grade submissions --chapter 01 --out grades.csv",
+    )
+    action.add_argument("folder", metavar="FOLDER", help="notebooks, in folders or not")
+    action.add_argument(
+        "--chapter", metavar="NN", help="the chapter (the one that most notebooks are for)"
+    )
+    action.add_argument(
+        "--out", metavar="PATH", default="grades.csv", type=_csv, help="the table (%(default)s)"
+    )
+    action.add_argument(
+        "--workers", metavar="N", type=_count, help="graded at the same time (the processors)"
+    )
 
 
 def _add_checkpoint(command: argparse.ArgumentParser) -> None:
@@ -191,6 +260,12 @@ def _size(text: str) -> tuple[int, int]:
 def _png(text: str) -> str:
     if not text.lower().endswith(".png"):
         raise argparse.ArgumentTypeError(f"{text!r} does not end in .png")
+    return text
+
+
+def _csv(text: str) -> str:
+    if not text.lower().endswith(".csv"):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .csv")
     return text
 
 

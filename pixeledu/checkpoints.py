@@ -156,6 +156,11 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], info: dict) -> N
     Raises:
         OSError: the file cannot be written; what was there before is kept.
     """
+    write_atomically(path, packed(tensors, info))
+
+
+def packed(tensors: dict[str, Tensor], info: dict) -> bytes:
+    """Return the content of a safetensors file with named tensors and a dict of JSON-able facts."""
     text = json.dumps(info, allow_nan=False)
     # Each tensor a copy of its own: safetensors takes no shared and no strided memory.
     tensors = {
@@ -163,7 +168,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], info: dict) -> N
     }
     # One entry only: safetensors writes several in an order that changes from run to run.
     header = json.dumps({"sha256": _checksum(tensors, text), **info})
-    write_atomically(path, save(tensors, {"pixeledu": header}))
+    return save(tensors, {"pixeledu": header})
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -223,7 +228,15 @@ def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _read(path: Path, with_tensors: bool) -> tuple[dict[str, Tensor], dict]:
     # In one go: another process may replace the file at any moment, and `safe_open` opens it twice.
-    content = path.read_bytes()
+    return unpacked(path.read_bytes(), path, with_tensors)
+
+
+def unpacked(content: bytes, path: Path | str, with_tensors: bool = True) -> tuple[dict, dict]:
+    """Return the tensors and the facts of `packed`; `path` is what an error calls the content.
+
+    Raises:
+        ValueError: the content is damaged or was packed by another program.
+    """
     try:
         tensors = load(content)
     except (SafetensorError, ValueError) as error:
@@ -242,7 +255,7 @@ def _read(path: Path, with_tensors: bool) -> tuple[dict[str, Tensor], dict]:
     return tensors, info
 
 
-def _damaged(path: Path, what: str) -> ValueError:
+def _damaged(path: Path | str, what: str) -> ValueError:
     return ValueError(
         f"{path} is damaged: {what}. Restore it from a copy, or delete it and train again"
     )

@@ -31,7 +31,7 @@ def images_of(model, images: Tensor, name: str = "images") -> Tensor:
             f"{name} must hold integers from 0 to {model.levels - 1}, got {images.dtype}; "
             f"for floats between 0 and 1 use ({name} * {model.levels - 1}).round().to(torch.uint8)"
         )
-    if images.numel():
+    if images.numel() and not (images.dtype == torch.uint8 and model.levels >= 256):
         # As Python numbers: compared as a uint8 tensor, 256 levels would wrap round to 0.
         least, most = images.min().item(), images.max().item()
         if least < 0 or most >= model.levels:

@@ -1,9 +1,12 @@
-"""The command line: `python -m pixeledu train | evaluate | sample | complete | pretrained`.
+"""The command line: `python -m pixeledu train | evaluate | sample | complete | pretrained | export`.
 
-Results go to stdout, bars and errors to stderr. An error is one line, with exit code 2.
+Results go to stdout, bars and errors to stderr. An error is one line, with exit code 2. Started
+several times by `torchrun` or `accelerate launch`, the processes share the work; one of them speaks.
 """
 
 import argparse
+import contextlib
+import io
 import math
 import os
 import sys
@@ -14,13 +17,24 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.arguments import parser
-from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
+from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info, write_atomically
+from pixeledu.checks import images_of
 from pixeledu.data import SPLITS, ImageData, load_images
+from pixeledu.export import export_model, quantising_cost
 from pixeledu.likelihood import measure
-from pixeledu.models import best_device, build_model
+from pixeledu.models import build_model
 from pixeledu.pictures import as_rgb, write_png
 from pixeledu.pretrained import list_pretrained, pretrained_card, pretrained_file
-from pixeledu.sampling import complete, sample
+from pixeledu.processes import (
+    ALONE,
+    Crew,
+    LeaderFailed,
+    announced,
+    joined,
+    own_device,
+    present,
+)
+from pixeledu.sampling import sample_in
 from pixeledu.training import fit
 
 _ERRORS = (ValueError, OSError, ArithmeticError, RuntimeError, MemoryError, ImportError)
@@ -36,27 +50,53 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SystemExit: the arguments cannot be understood (code 2), or help was asked for (code 0).
     """
-    options = parser().parse_args(arguments)
+    crew, options = ALONE, None
     try:
-        if getattr(options, "pretrained", None) is not None:
-            options.checkpoint = pretrained_file(options.pretrained)
-        _COMMANDS[options.command](options)
-        sys.stdout.flush()
+        crew = announced()
+        with contextlib.nullcontext() if crew.leads else contextlib.redirect_stdout(io.StringIO()):
+            options = _parsed(arguments, crew)
+            _run(options, crew)
+            sys.stdout.flush()
+    except LeaderFailed:  # it has said why
+        return 2
     except KeyboardInterrupt:
-        training = options.command == "train"
+        training = options is not None and options.command == "train"
         again = "; the same command goes on from the last checkpoint" if training else ""
-        print(f"\npixeledu: stopped{again}", file=sys.stderr)
+        _complain(crew, f"\npixeledu: stopped{again}")
         return 130
     except BrokenPipeError:  # the reader of stdout has left: nobody is there to be told
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except _ERRORS as error:
-        print(f"pixeledu: error: {_one_line(error)}", file=sys.stderr)
+        _complain(crew, f"pixeledu: error: {_one_line(error)}")
         return 2
     return 0
 
 
+def _parsed(arguments: list[str] | None, crew: Crew) -> argparse.Namespace:
+    with contextlib.nullcontext() if crew.leads else contextlib.redirect_stderr(io.StringIO()):
+        return parser().parse_args(arguments)
+
+
+def _run(options: argparse.Namespace, crew: Crew) -> None:
+    if getattr(options, "pretrained", None) is not None:
+        options.checkpoint = pretrained_file(options.pretrained)
+    if options.command in _SHARED:
+        with joined():
+            _COMMANDS[options.command](options)
+    elif crew.leads:
+        _COMMANDS[options.command](options)
+
+
+def _complain(crew: Crew, text: str) -> None:
+    if crew.says(text):
+        print(text, file=sys.stderr)
+
+
 def _train(options: argparse.Namespace) -> None:
+    crew = present()
+    if crew.size > 1:  # a download is made once, and found by the others
+        crew.lead(load_images, options.data)
     train, valid, test = (_load(options.data, split, options.levels) for split in SPLITS)
     sizes = {"hidden": options.hidden, "layers": options.layers}
     torch.manual_seed(options.seed)
@@ -94,43 +134,50 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    model = load_checkpoint(options.checkpoint, options.device or best_device())
+    model = load_checkpoint(options.checkpoint, own_device(options.device))
     data = _load_for(model, options)
     print(f"{options.split}: {_measured(model, data.images)}")
 
 
 def _sample(options: argparse.Namespace) -> None:
-    model = load_checkpoint(options.checkpoint, options.device or best_device())
+    model = load_checkpoint(options.checkpoint, own_device(options.device))
     size = options.size or read_info(options.checkpoint).get("size")
     if size is None:
         raise ValueError(f"{options.checkpoint} names no image size: pass --size, such as 28x28")
-    images = sample(
+    crew = present()
+    images = sample_in(
+        crew,
         model,
         options.n,
         *size,
         temperature=options.temperature,
         generator=torch.Generator().manual_seed(options.seed),
-        progress=sys.stderr.isatty(),
+        progress=crew.leads and sys.stderr.isatty(),
     )
     columns = math.ceil(math.sqrt(options.n))
     tiles = list(as_rgb(images, model.levels))
-    write_png(options.out, [tiles[i : i + columns] for i in range(0, len(tiles), columns)])
+    rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
+    crew.lead(write_png, options.out, rows)
     print(f"saved: {options.out}")
 
 
 def _complete(options: argparse.Namespace) -> None:
-    model = load_checkpoint(options.checkpoint, options.device or best_device())
+    model = load_checkpoint(options.checkpoint, own_device(options.device))
     images = _load_for(model, options).images[: options.n]  # (n, C, H, W)
     known = _half(options.keep, *images.shape[2:])  # (H, W)
     generator = torch.Generator().manual_seed(options.seed)
+    crew = present()
     drawn = [
-        complete(
+        sample_in(
+            crew,
             model,
-            images,
-            known,
+            len(images),
+            *images.shape[2:],
+            images=images_of(model, images),
+            known=known,
             temperature=options.temperature,
             generator=generator,
-            progress=sys.stderr.isatty(),
+            progress=crew.leads and sys.stderr.isatty(),
         )
         for _ in range(options.completions)
     ]
@@ -139,7 +186,7 @@ def _complete(options: argparse.Namespace) -> None:
         as_rgb(images, model.levels, known),
         *(as_rgb(completions, model.levels) for completions in drawn),
     ]
-    write_png(options.out, [list(row) for row in zip(*columns, strict=True)])
+    crew.lead(write_png, options.out, [list(row) for row in zip(*columns, strict=True)])
     print(f"saved: {options.out}")
 
 
@@ -148,13 +195,36 @@ def _pretrained(options: argparse.Namespace) -> None:
         print(f"{name}: {_said(pretrained_card(name)['nats']['test'])}")
 
 
+def _exercise(options: argparse.Namespace) -> None:
+    from pixeledu.course.commands import exercise  # what it needs is loaded when it is used
+
+    exercise(options)
+
+
+def _export(options: argparse.Namespace) -> None:
+    model, info = load_checkpoint(options.checkpoint), read_info(options.checkpoint)
+    facts = {name: info[name] for name in ("size", "data") if name in info}
+    content = export_model(model, options.dtype, **facts)
+    cost = quantising_cost(model, content, _load_for(model, options).images[: options.n])
+    write_atomically(options.out, content)
+    print(f"weights: {sum(weight.numel() for weight in model.parameters())}")
+    print(
+        f"{options.split}: {cost['before']:.3f} nats before, {cost['after']:.3f} after "
+        f"({cost['percent']:+.3f} %), {cost['images']} images"
+    )
+    print(f"saved: {options.out} ({len(content)} bytes)")
+
+
 _COMMANDS = {
     "train": _train,
     "evaluate": _evaluate,
     "sample": _sample,
     "complete": _complete,
     "pretrained": _pretrained,
+    "export": _export,
+    "exercise": _exercise,
 }
+_SHARED = ("train", "evaluate", "sample", "complete")  # all processes work; else the first one
 
 
 def _load(name: str, split: str, levels: int | None) -> ImageData:
@@ -172,7 +242,7 @@ def _load_for(model: nn.Module, options: argparse.Namespace) -> ImageData:
 
 def _measured(model: nn.Module, images: Tensor) -> str:
     """Say how well the model predicts the images."""
-    return _said(measure(model, images))
+    return _said(measure(model, images, present()))
 
 
 def _said(measured: dict[str, float]) -> str:

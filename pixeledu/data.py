@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from pixeledu.checks import positive_int
 from pixeledu.data_files import imported, in_folder, read
+from pixeledu.image_set import SPLITS, is_image_set, open_images
 
 DATASETS = {
     "digits": "1,797 digits, 8x8, 17 grey levels; inside scikit-learn",
@@ -24,7 +26,6 @@ DATASETS = {
     "binarized-mnist": "70,000 digits, 28x28, black and white; a download of 110 MB",
     "cifar10": "60,000 photographs, 32x32, 3 colours; a download of 170 MB",
 }
-SPLITS = ("train", "valid", "test")
 
 # Images for validation; the bundled sets keep as many again for testing.
 _HELD_OUT = {"digits": 250, "mnist-5k": 500, "patches": 200, "mnist": 10_000, "cifar10": 5_000}
@@ -57,7 +58,8 @@ class ImageData:
             raise ValueError(
                 f"images must be a uint8 tensor of shape (N, C, H, W), got {_kind_of(images)}"
             )
-        if images.numel() and images.max().item() >= self.levels:
+        # A set on disk is not read for this if all bytes are values.
+        if images.numel() and self.levels < 256 and images.max().item() >= self.levels:
             raise ValueError(
                 f"images must hold values from 0 to {self.levels - 1} (levels={self.levels}), "
                 f"got values up to {images.max().item()}"
@@ -109,7 +111,7 @@ def _kind_of(value: object) -> str:
     return type(value).__name__
 
 
-def load_images(name: str, split: str = "train") -> ImageData:
+def load_images(name: str | Path, split: str = "train") -> ImageData:
     """Load one split of an image set; the splits of a set are the same on every machine.
 
     `digits`, `mnist-5k` and `patches` come with installed packages. `mnist`, `binarized-mnist` and
@@ -117,25 +119,37 @@ def load_images(name: str, split: str = "train") -> ImageData:
     set, they are downloaded once. The test split of `binarized-mnist` is sorted by digit, so a part
     of it stands for nothing; neighbouring `patches` can lie in different splits.
 
+    A set of your own comes from the folder that `pixeledu data prepare` has written. Its images
+    stay on disk, and what is used of them is read when it is used.
+
     Args:
-        name: one of `DATASETS`.
+        name: one of `DATASETS`, or the folder of a set of your own.
         split: "train", "valid" or "test".
     Returns:
         ImageData whose tensors are the caller's own: changing them changes no later load.
     Raises:
         ValueError: an unknown name or split, a package or file that is missing, a file with the
-            wrong checksum, a download that failed. The message says what to do.
+            wrong checksum, a download that failed, a folder that is no image set. The message says
+            what to do.
     Source: digits: Alpaydin and Kaynak 1998; MNIST: LeCun et al. 1998; its fixed binarisation:
         Larochelle and Murray 2011; CIFAR-10: Krizhevsky 2009.
     """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    if name and isinstance(name, str | Path) and name not in DATASETS and Path(name).is_dir():
+        if not is_image_set(name):
+            raise ValueError(
+                f"{name} is a folder, but no image set: make one of the pictures in it with "
+                f"`pixeledu data prepare {name} --out SET`, and load that"
+            )
+        images, levels = open_images(name, split)
+        return ImageData(images, None, levels)
     if not isinstance(name, str) or name not in DATASETS:
         near = get_close_matches(str(name).lower(), DATASETS, n=1)
         raise ValueError(
             f"name must be one of {', '.join(DATASETS)}, got {name!r}"
             + (f"; did you mean {near[0]!r}?" if near else "")
         )
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
     images, labels, levels = _LOADERS[name](split)
     return ImageData(
         # np.array copies: what the loaders return may be read-only, cached or a view of more.

@@ -71,6 +71,38 @@ def receptive_field(
 _PROBES = 8
 
 
+def receptive_fields(
+    model: nn.Module, height: int, width: int, channel: int = 0, *, probes: int = _PROBES
+) -> Tensor:
+    """Measure `receptive_field` from every pixel of an image, many of them in one pass.
+
+    Args:
+        model, height, width, channel: as for `receptive_field`. The model must treat each image
+            of a batch alone.
+        probes: random inputs to average over.
+    Returns:
+        float64 tensor of shape (H, W, C, H, W): first the pixel that looks.
+    Raises:
+        ValueError: see `receptive_field`.
+    """
+    pixels = positive_int("height", height) * positive_int("width", width)
+    features = _input_features(model)
+    probe = copy.deepcopy(model).double().cpu()
+    scale = getattr(model, "levels", 2) - 1
+    generator = torch.Generator().manual_seed(0)
+    total = torch.zeros(pixels, features, height, width, dtype=torch.float64)
+    for _ in range(positive_int("probes", probes)):
+        x = torch.rand(1, features, height, width, generator=generator, dtype=torch.float64)
+        outputs = _colour_of(model, _run(probe, x), channel).shape[1]
+        weights = torch.randn(1, outputs, generator=generator, dtype=torch.float64)
+        for places in torch.arange(pixels).split(_CHUNK):
+            each = (x * scale).repeat(len(places), 1, 1, 1).requires_grad_()
+            output = _colour_of(model, _run(probe, each), channel).flatten(2)  # (n, outputs, H·W)
+            output = output[torch.arange(len(places)), :, places]  # (n, outputs)
+            total[places] += _gradient((output * weights).sum(), each).abs() / probes
+    return total.unflatten(0, (height, width))
+
+
 def _input_features(model: nn.Module) -> int:
     for name in ("in_features", "channels"):
         if isinstance(getattr(model, name, None), int):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu.checks import images_of, positive_int
+from pixeledu.processes import ALONE, Crew
 
 
 @torch.no_grad()
@@ -65,18 +66,29 @@ def bits_per_dim(model: nn.Module, images: Tensor, batch_size: int = 256) -> flo
     return nats(model, images, batch_size).mean().item() / (images[0].numel() * math.log(2))
 
 
-def measure(model: nn.Module, images: Tensor) -> dict[str, float]:
+def nats_in(crew: Crew, model: nn.Module, images: Tensor) -> Tensor:
+    """Measure `nats` in several processes, each at its part of the images; all of them call it.
+
+    Returns:
+        float64 tensor of shape (B,) on the CPU, in every process.
+    """
+    images_of(model, images)
+    return crew.whole(nats(model, images[crew.part(len(images))]), len(images))
+
+
+def measure(model: nn.Module, images: Tensor, crew: Crew = ALONE) -> dict[str, float]:
     """Measure how well a model predicts images, with the uncertainty of the mean.
 
     Args:
         model: maps images (B, C, H, W) to logits (B, levels, C, H, W).
         images: integers 0 … levels-1, shape (B, C, H, W), at least two images.
+        crew: the processes that share the work and call it together.
     Returns:
         "mean" nats of an image, their "standard_error", "bits_per_dim" and the number of "images".
     Raises:
         ValueError: the images are not of the model's shape, type or range.
     """
-    values = nats(model, images)
+    values = nats_in(crew, model, images)
     mean = values.mean().item()
     return {
         "mean": mean,

@@ -21,6 +21,7 @@ from pixeledu.checkpoints import (
     write_atomically,
     write_tensors,
 )
+from pixeledu.processes import ALONE, Crew
 from pixeledu.runs import RECORD, Run, best_of
 
 METRICS = "metrics.jsonl"
@@ -32,19 +33,24 @@ class RunFolder:
     """Keeps a run in a folder, so that it can go on after it was stopped at any moment.
 
     Every file is replaced whole. `last.safetensors` is the truth; when a run goes on, the best
-    model and the records are written again as it knows them.
+    model and the records are written again as it knows them. Of several processes the leader alone
+    touches the folder; the others wait for it, and fail when it fails.
 
     Args:
         path: the folder; it is made when it is opened.
         model: the model that is trained.
         settings: all that the outcome depends on; a run goes on only if none has changed.
         info: JSON-able facts to keep in the checkpoints.
+        crew: the processes that train together.
     Raises:
         ValueError: the model has no `config`, or `info` is not JSON-able or uses a taken name.
     """
 
-    def __init__(self, path: str | Path, model: nn.Module, settings: dict, info: dict):
+    def __init__(
+        self, path: str | Path, model: nn.Module, settings: dict, info: dict, crew: Crew = ALONE
+    ):
         self.path = Path(path)
+        self.crew = crew
         self.config = config_of(model)
         self.settings = settings
         self.info = checked_info(info, TAKEN)
@@ -59,31 +65,39 @@ class RunFolder:
             ValueError: the folder holds another run, or what it holds is damaged.
             OSError: it cannot be written, or another process is training in it.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        with _only_user_of(self.path):
-            for name in (LAST, BEST, METRICS):
-                for leftover in self.path.glob(f".{name}.*.tmp"):  # of a writer that was killed
-                    leftover.unlink()
-            self._start(run)
-            self._board = _tensorboard(self.path, run.step)
-            try:
-                yield
-            finally:
-                if self._board:
-                    self._board.close()
+        with contextlib.ExitStack() as held:
+            self.crew.lead(self._open, run, held)
+            yield
 
     def save(self, run: Run) -> None:
         """Write the checkpoint that the run can go on from."""
         refuse_broken_weights(run.model, f"{self.path / LAST} was not written")
-        info = {"kind": "run", "config": self.config, "settings": self.settings, **run.facts()}
-        write_tensors(self.path / LAST, run.tensors(), {**self.info, **info})
+        self.crew.lead(self._save, run)
         self.saved_step = run.step
 
     def record(self, run: Run) -> None:
         """Write down the epoch that has just ended, and its model if it is the best."""
+        self.crew.lead(self._record, run)
+
+    def _open(self, run: Run, held: contextlib.ExitStack) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        held.enter_context(only_user_of(self.path, "training"))
+        for name in (LAST, BEST, METRICS):
+            for leftover in self.path.glob(f".{name}.*.tmp"):  # of a writer that was killed
+                leftover.unlink()
+        self._start(run)
+        self._board = _tensorboard(self.path, run.step)
+        if self._board:
+            held.callback(self._board.close)
+
+    def _save(self, run: Run) -> None:
+        info = {"kind": "run", "config": self.config, "settings": self.settings, **run.facts()}
+        write_tensors(self.path / LAST, run.tensors(), {**self.info, **info})
+
+    def _record(self, run: Run) -> None:
         if best_of(run.records) is run.records[-1]:
             self._write_best(run)
         self._write_metrics(run)
@@ -101,7 +115,7 @@ class RunFolder:
                         f"{self.path} holds {name} but no {LAST} to go on from; to keep it from "
                         f"being overwritten, choose another folder or move it away"
                     )
-            self.save(run)
+            self._save(run)
             return
         tensors, info = read_tensors(self.path / LAST)
         self._refuse_another_run(info)
@@ -157,8 +171,12 @@ def sha256_of(images: Tensor) -> str:
 
 
 @contextlib.contextmanager
-def _only_user_of(folder: Path) -> Iterator[None]:
-    """Refuse a second process in the folder; the system lets go when the first one dies."""
+def only_user_of(folder: Path, doing: str) -> Iterator[None]:
+    """Refuse a second process in the folder; the system lets go when the first one dies.
+
+    Raises:
+        OSError: there is one. It is said to be `doing` something there.
+    """
     try:
         import fcntl
     except ImportError:  # Windows has no such lock
@@ -171,7 +189,7 @@ def _only_user_of(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise OSError(
                 error.errno,
-                f"another process is training in {folder}: wait for it, or choose another folder",
+                f"another process is {doing} in {folder}: wait for it, or choose another folder",
             ) from error
         except OSError:  # some network drives know no locks
             pass

@@ -3,16 +3,21 @@
 There are two methods. The naive one runs the whole model for every value and throws away all but
 one pixel of the result: C·H·W forward passes. The cached one keeps what it has computed and does
 the arithmetic of a single forward pass. Both use the same random numbers and draw the same images.
+On a GPU the rows of the cached one can be replayed from a recording.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pixeledu.checks import images_of, positive_int
+from pixeledu.cuda_graphs import Repeated
 from pixeledu.models import AutoregressiveModel
+from pixeledu.noise import SharedNoise
+from pixeledu.processes import Crew
 from pixeledu.threads import at_most
 
 
@@ -27,7 +32,7 @@ def sample(
     images: Tensor | None = None,
     known: Tensor | None = None,
     method: str = "cached",
-    generator: torch.Generator | None = None,
+    generator: torch.Generator | SharedNoise | None = None,
     progress: bool = False,
 ) -> Tensor:
     """Draw images from a model, row by row, left to right, R then G then B.
@@ -42,8 +47,10 @@ def sample(
         labels: classes to draw, shape (n,), for a model that is conditioned on a class.
         images: values to keep where `known` is true, shape (n, C, height, width).
         known: bool, shape (height, width), (n, 1, height, width) or (n, C, height, width).
-        method: "cached", or "naive" for the slow reference.
-        generator: source of randomness, on any device; the global one of the CPU if left out.
+        method: "cached", or "naive" for the slow reference, or "replayed": cached, with rows that
+            an NVIDIA GPU replays from a recording of the second one.
+        generator: source of randomness, on any device; the global one of the CPU if left out. With
+            a `SharedNoise` a web page draws the same images.
         progress: show a bar that counts rows.
     Returns:
         uint8 tensor of shape (n, C, height, width), on the model's device.
@@ -63,7 +70,7 @@ def complete(
     temperature: float = 1.0,
     labels: Tensor | None = None,
     method: str = "cached",
-    generator: torch.Generator | None = None,
+    generator: torch.Generator | SharedNoise | None = None,
     progress: bool = False,
 ) -> Tensor:
     """Draw the unknown part of images; known pixels come back untouched.
@@ -98,6 +105,52 @@ def complete(
     return drawn.to(images.device)
 
 
+def sample_in(
+    crew: Crew,
+    model: AutoregressiveModel,
+    n: int,
+    height: int,
+    width: int,
+    *,
+    images: Tensor | None = None,
+    known: Tensor | None = None,
+    generator: torch.Generator | SharedNoise | None = None,
+    **options,
+) -> Tensor:
+    """Draw in several processes, each its part, the images that `sample` draws in one.
+
+    Args:
+        crew: the processes; all of them call this with the same arguments.
+        model, n, height, width, images, known, generator: as for `sample`, for all n images.
+        options: the other arguments of `sample`.
+    Returns:
+        uint8 tensor of shape (n, C, height, width) in every process, on the model's device.
+    """
+    mine = crew.part(positive_int("n", n, least=0))
+    drawn = sample(
+        model,
+        mine.stop - mine.start,
+        height,
+        width,
+        images=None if images is None else images[mine],
+        known=known if known is None or known.dim() == 2 else known[mine],
+        generator=_PartOfNoise(generator, n, mine),
+        **options,
+    )
+    return crew.whole(drawn, n)
+
+
+class _PartOfNoise:
+    """The random numbers that some of n images get when all n are drawn."""
+
+    def __init__(self, generator: torch.Generator | SharedNoise | None, n: int, mine: slice):
+        self.generator, self.n, self.mine = generator, n, mine
+
+    def uniform(self, start: int, values: int, n: int) -> Tensor:
+        """Give the (values, n) numbers; those of the other images are drawn and thrown away."""
+        return _uniform(self.generator, start, values, self.n)[:, self.mine]
+
+
 @dataclass(frozen=True)
 class Trace:
     """One image and the distribution that each of its values was drawn from.
@@ -127,7 +180,7 @@ def sample_trace(
     labels: Tensor | None = None,
     images: Tensor | None = None,
     known: Tensor | None = None,
-    generator: torch.Generator | None = None,
+    generator: torch.Generator | SharedNoise | None = None,
 ) -> Trace:
     """Draw one image and keep every distribution on the way, for a widget or a figure to replay.
 
@@ -188,49 +241,81 @@ class _Drawing:
 
     def run(self, method: str, progress: bool = False, keep: Callable | None = None) -> Tensor:
         """Draw all values in order; `keep` is called with the (n, levels) probabilities of each."""
-        if method not in ("cached", "naive"):
-            raise ValueError(f'method must be "cached" or "naive", got {method!r}')
+        if method not in ("cached", "naive", "replayed"):
+            raise ValueError(f'method must be "cached", "naive" or "replayed", got {method!r}')
+        if method == "replayed" and self.device.type != "cuda":
+            raise ValueError(
+                f'method "replayed" needs a model on a CUDA GPU and this one is on {self.device}: '
+                'use method="cached"'
+            )
         was_training = self.model.training
         self.model.eval()
         try:
             with torch.inference_mode():
                 face = _NaiveSteps if method == "naive" else _cached_steps
-                images = self._draw(face(self.model, self.shape, self.device), progress, keep)
+                draw_row = partial(self._row, face(self.model, self.shape, self.device), keep)
+                if method == "replayed":
+                    draw_row = Repeated(draw_row)
+                images = self._draw(draw_row, progress)
         finally:
             self.model.train(was_training)
         return images.clone()  # a tensor made in inference mode could not be changed in place
 
-    def _draw(self, steps, progress: bool, keep: Callable | None) -> Tensor:
-        n, channels, height, width = self.shape
+    def _draw(self, draw_row: Callable[..., Tensor], progress: bool) -> Tensor:
         images = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
-        for row in _rows(height, progress):
-            steps.start_row()
-            with at_most(steps.threads):
-                drawn = list(self._row(steps, row, keep))
-            values = torch.stack(drawn).view(width, channels, n)
-            images[:, :, row] = values.permute(2, 1, 0)  # (n, C, W)
+        for row in _rows(self.shape[2], progress):
+            given = () if self.known is None else (self.images[:, :, row], self.known[:, :, row])
+            images[:, :, row] = draw_row(self._noise(row), *given)  # (n, C, W)
         return images
 
-    def _row(self, steps, row: int, keep: Callable | None) -> Iterator[Tensor]:
-        """Draw the values of a row, each (n,), left to right and colour by colour."""
-        n, channels, _, width = self.shape
-        for place, noise in enumerate(self._noise(width * channels, n)):
-            column, colour = divmod(place, channels)
-            logits = steps.logits(column, colour)  # (n, levels)
-            values, probabilities = _draw_values(logits, noise, self.temperature)
-            if self.known is not None:
-                here = (slice(None), colour, row, column)
-                values = torch.where(self.known[here], self.images[here].long(), values)
-            steps.put(values, column, colour)
-            if keep is not None:
-                keep(probabilities)
-            yield values
+    def _row(
+        self,
+        steps,
+        keep: Callable | None,
+        noise: Tensor,
+        images: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> Tensor:
+        """Draw a row, left to right and colour by colour.
 
-    def _noise(self, values: int, n: int) -> tuple[Tensor, ...]:
+        Args:
+            steps: the step face of the model.
+            keep: is called with the probabilities of each value, if it is not None.
+            noise: a uniform number for each value, shape (W·C, n, 1).
+            images, known: the row of what is known, each of shape (n, C, W).
+        Returns:
+            The values, shape (n, C, W).
+        """
+        n, channels, _, width = self.shape
+        drawn = []
+        steps.start_row()
+        with at_most(steps.threads):
+            for place, noise_ in enumerate(noise.unbind()):
+                column, colour = divmod(place, channels)
+                logits = steps.logits(column, colour)  # (n, levels)
+                values, probabilities = _draw_values(logits, noise_, self.temperature)
+                if known is not None:
+                    here = (slice(None), colour, column)
+                    values = torch.where(known[here], images[here].long(), values)
+                steps.put(values, column, colour)
+                if keep is not None:
+                    keep(probabilities)
+                drawn.append(values)
+        return torch.stack(drawn).view(width, channels, n).permute(2, 1, 0)
+
+    def _noise(self, row: int) -> Tensor:
         """Draw a uniform number for each value of a row; known values use theirs up as well."""
-        source = "cpu" if self.generator is None else self.generator.device
-        noise = torch.rand(values, n, generator=self.generator, device=source)
-        return noise.to(self.device).unsqueeze(2).unbind()  # one (n, 1) for each value
+        n, channels, _, width = self.shape
+        values = width * channels
+        noise = _uniform(self.generator, row * values, values, n)  # (W·C, n)
+        return noise.to(self.device).unsqueeze(2)
+
+
+def _uniform(source, start: int, values: int, n: int) -> Tensor:
+    if isinstance(source, SharedNoise | _PartOfNoise):
+        return source.uniform(start, values, n)
+    device = "cpu" if source is None else source.device
+    return torch.rand(values, n, generator=source, device=device)
 
 
 def _rows(height: int, progress: bool):

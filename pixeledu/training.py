@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 import math
 import sys
 import time
@@ -15,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checkpoints import LAST, usable_device
+from pixeledu.checkpoints import LAST, packed, unpacked, usable_device
 from pixeledu.checks import images_of, positive_int
-from pixeledu.models import best_device
+from pixeledu.processes import own_device, present
 from pixeledu.run_folder import RunFolder, fingerprint
 from pixeledu.runs import History, Run, best_of
 from pixeledu.threads import at_most
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pixeledu.data import ImageData
 
 SMALL = 4096  # pixels in a batch; with fewer than that one thread is as fast as several
+ON_DEVICE = 2**30  # bytes of images that are kept on a GPU; of more, each batch is sent there
 LOOK_EVERY = 20  # steps; at each look at the loss the processor waits for the GPU
 
 
@@ -60,6 +62,10 @@ def fit(
     `best.safetensors` (the best model so far, for `load_checkpoint`), `metrics.jsonl` (the
     records, one in a line) and, where TensorBoard is installed, its event files.
 
+    In several processes that have joined with `torch.distributed` all of them call this with the
+    same arguments. Each takes its part of every batch, and all end with the same weights: those
+    that one process gives, but for the rounding of sums. Only the first one writes.
+
     Args:
         model: maps images (B, C, H, W) to logits (B, levels, C, H, W); has `channels`, `levels`
             and, if there is a folder, `config`. It is moved to the device and changed in place.
@@ -88,7 +94,9 @@ def fit(
         FloatingPointError: the loss became infinite or NaN; the model gets back the averaged
             weights of its best epoch, or those it came with, and no checkpoint is touched.
         OSError: a file could not be written; the last good checkpoint is kept.
+        RuntimeError: another process that trains with this one has stopped.
     """
+    crew = present()
     train, valid = _checked_images(model, train, valid)
     settings = {
         "epochs": positive_int("epochs", epochs),
@@ -113,9 +121,9 @@ def fit(
     if folder is not None:
         settings |= {"train": fingerprint(train), "valid": fingerprint(valid)}
         info = {"size": list(train.shape[2:]), **(info or {})}
-        keep = RunFolder(folder, model, settings, info)
+        keep = RunFolder(folder, model, settings, info, crew)
 
-    device = usable_device(device or best_device())
+    device = usable_device(own_device(device))
     on_cuda = device.type == "cuda"
     bfloat16 = on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
     model.to(device)
@@ -125,11 +133,12 @@ def fit(
     fused = device.type in ("cpu", "cuda")  # all weights in one go, where PyTorch can
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=weight_decay, fused=fused)
     forward = torch.compile(model) if compile else model
-    train = train.to(device)  # stored as bytes, even the largest set of the book fits
+    if train.nbytes <= ON_DEVICE:
+        train = train.to(device)
     order = None
 
     small = device.type == "cpu" and batch_size * train[0, 0].numel() < SMALL
-    run = Run(model, average, optimizer)
+    run = Run(model, average, optimizer, crew)
     with (
         at_most(1 if small else torch.get_num_threads()),
         keep.opened(run) if keep else contextlib.nullcontext(),  # goes on from the folder
@@ -137,28 +146,32 @@ def fit(
         _bar(steps, run.step, progress) as advance,
         _good_weights_back(run, keep),
     ):
+        _start_together(run, settings)
         started = time.perf_counter() - run.seconds
         model.train()
         while not _is_over(run, steps, patience):
             epoch, place = divmod(run.step, steps_per_epoch)
             if place == 0 or order is None:
-                order = _order(seed, epoch, len(train)).to(device)
-            images = train[order[place * batch_size : (place + 1) * batch_size]]  # (B, C, H, W)
+                order = _order(seed, epoch, len(train)).to(train.device)
+            batch = order[place * batch_size : (place + 1) * batch_size]  # (B,)
+            mine, share = crew.part_of(batch)  # all of it, in one process
+            images = train[mine].to(device)  # (B / processes, C, H, W)
 
             rate = _learning_rate(run.step, steps, learning_rate, warm_up)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            _seed_dropout(seed, run.step, device)
+            _seed_dropout(seed, run.step, crew.rank, device)
 
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                # - log p(x) / (C·H·W), averaged over the images
+                # - log p(x) / (C·H·W), averaged over these images
                 loss = F.cross_entropy(forward(images), images.long())
             optimizer.zero_grad()
             loss.backward()
+            loss = crew.mean(loss, model.parameters(), share)  # over the batch; gradients as well
             length = nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
             _move_average(average, model, run.step, ema)
-            run.take_note(loss, length, images.numel())
+            run.take_note(loss, length, len(batch) * images[0].numel())
 
             ends_epoch = place + 1 == steps_per_epoch
             to_save = run.step % checkpoint_every == 0
@@ -211,6 +224,23 @@ def _number(name: str, value: float, most: float = sys.float_info.max, zero: boo
     return float(value)
 
 
+def _start_together(run: Run, settings: dict) -> None:
+    """Let all processes start from the state of the first one, if they were told the same."""
+    crew = run.crew
+    if crew.size == 1:
+        return
+    theirs = json.loads(crew.told(json.dumps(settings).encode()))
+    state = crew.told(packed(run.tensors(), run.facts()) if crew.leads else b"")
+    different = [name for name in settings if settings[name] != theirs.get(name)]
+    if different:
+        raise ValueError(
+            f"{' and '.join(different)} must be the same in all processes, and process "
+            f"{crew.rank} was given something else than process 0"
+        )
+    if not crew.leads:
+        run.restore(*unpacked(state, "what process 0 has sent"))
+
+
 def _is_over(run: Run, steps: int, patience: int | None) -> bool:
     """Tell whether all steps are done, or too many epochs have brought nothing better."""
     if run.step >= steps or patience is None or not run.records:
@@ -231,9 +261,10 @@ def _learning_rate(step: int, steps: int, peak: float, warm_up: float) -> float:
     return peak * (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
 
 
-def _seed_dropout(seed: int, step: int, device: torch.device) -> None:
-    """Let what a model draws at random while it trains depend on the step alone."""
-    number = int(np.random.default_rng((seed, step)).integers(2**63))
+def _seed_dropout(seed: int, step: int, rank: int, device: torch.device) -> None:
+    """Let what a model draws at random while it trains depend on the step and process alone."""
+    place = (seed, step, rank) if rank else (seed, step)
+    number = int(np.random.default_rng(place).integers(2**63))
     torch.default_generator.manual_seed(number)  # torch.manual_seed is far slower
     if device.type == "cuda":
         torch.cuda.manual_seed(number)
@@ -253,7 +284,7 @@ def _move_average(average: nn.Module, model: nn.Module, step: int, ema: float) -
 @contextlib.contextmanager
 def _bar(steps: int, done: int, shown: bool | None) -> Iterator[Callable[[Run], None]]:
     """Give a function to call after each step; it moves a bar, if one is to be shown."""
-    if not (sys.stderr.isatty() if shown is None else shown):
+    if not present().leads or not (sys.stderr.isatty() if shown is None else shown):
         yield lambda run: None
         return
     from tqdm.auto import tqdm
