@@ -2,8 +2,10 @@
 
 import html
 import json
+import re
 import subprocess
 import textwrap
+from base64 import b64encode
 from functools import cache
 from pathlib import Path
 
@@ -103,10 +105,39 @@ def widget_script(folder: Path) -> str:
 
 
 def _add_widgets(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
-    """Load the widgets on the pages that have one."""
-    if "<pixeledu-widget" in context.get("body", ""):
-        app.add_css_file("pixeledu-widgets.css")
-        app.add_js_file("pixeledu-widgets.js", loading_method="defer")
+    """Load the widgets on the pages that have one, and the models that they run there."""
+    body = context.get("body", "")
+    if "<pixeledu-widget" not in body:
+        return
+    app.add_css_file("pixeledu-widgets.css")
+    for name in sorted(_models_on(body)):
+        app.add_js_file(_write_model(app, name), loading_method="defer")
+    app.add_js_file("pixeledu-widgets.js", loading_method="defer")
+
+
+def _write_model(app: Sphinx, name: str) -> str:
+    """Write a model that draws in pages as a script, one for all of them, which file:// loads too."""
+    from pixeledu.widgets.live_sampler import page_export  # brings torch, which no other page needs
+
+    file = Path(app.outdir) / "_static" / "models" / f"{name}.js"
+    file.parent.mkdir(exist_ok=True)
+    weights = json.dumps({name: b64encode(page_export(name)).decode()})
+    text = f"globalThis.pixeleduWeights = {{ ...globalThis.pixeleduWeights, ...{weights} }};\n"
+    file.write_text(text, encoding="utf-8")
+    return f"models/{name}.js"
+
+
+def _models_on(body: str) -> set[str]:
+    """The names of the models that a page's live samplers run and do not carry themselves."""
+    states = re.findall(
+        r'data-name="live_sampler"[^>]*><script type="application/json">(.*?)</script>', body
+    )
+    return {
+        offer["name"]
+        for state in map(json.loads, states)
+        for offer in state["models"]
+        if offer["name"] not in state["own"]
+    }
 
 
 def _mend_citations(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:

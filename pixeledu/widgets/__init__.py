@@ -2,9 +2,23 @@
 
 from importlib import import_module
 
-_LOADED_WHEN_USED = {"SamplingPlayer": "sampling_player", "Wavefront": "wavefront"}
+_LOADED_WHEN_USED = {
+    "LeakHunt": "leak_hunt",
+    "LiveSampler": "live_sampler",
+    "MaskExplorer": "mask_explorer",
+    "ReceptiveField": "receptive_field",
+    "SamplingPlayer": "sampling_player",
+    "Wavefront": "wavefront",
+}
 
-__all__ = ["SamplingPlayer", "Wavefront"]
+__all__ = [
+    "LeakHunt",
+    "LiveSampler",
+    "MaskExplorer",
+    "ReceptiveField",
+    "SamplingPlayer",
+    "Wavefront",
+]
 
 
 def __getattr__(name: str):

@@ -5,6 +5,8 @@
 import { bytes, floats, whole } from "./util.js";
 
 const COLOURS = ["red", "green", "blue"];
+const FINENESS = 2048; // steps of a nat in which logs are stored; traces.py says the same
+const MOST_SAMPLES = 6;
 
 /** The replay that `data` holds, unpacked; throws an Error that says what does not fit. */
 export function unpack(data) {
@@ -33,6 +35,53 @@ export function unpack(data) {
   const shares = levels === 2 ? null : bytes(data.bars, steps.length * bars, "bars");
   const shape = { height, width, channels, levels, barWidth, bars };
   return { ...shape, image, known, steps, nats, total, shares };
+}
+
+/** All samples that `data` holds, unpacked, each with its name and the temperature it was drawn at. */
+export function unpackAll(data) {
+  const first = unpack(data);
+  const others = data.others ?? [];
+  if (!Array.isArray(others) || others.length >= MOST_SAMPLES) {
+    throw new Error(`others should be a list of less than ${MOST_SAMPLES}`);
+  }
+  const count = 1 + others.length;
+  const listOf = (list, fits, name) => {
+    if (!Array.isArray(list) || list.length !== count || !list.every(fits)) {
+      throw new Error(`${name} should be a list of ${count}`);
+    }
+    return list;
+  };
+  const names = listOf(data.names ?? [""], (name) => typeof name === "string", "names");
+  const isTemperature = (t) => Number.isFinite(t) && t > 0;
+  const temperatures = data.temperatures && listOf(data.temperatures, isTemperature, "temperatures");
+  return [data, ...others].map((its, i) => {
+    const replay = i ? unpack({ ...data, ...its }) : first;
+    const { levels, steps } = replay;
+    const logs = temperatures && levels > 2 ? bytes(its.logs, 2 * steps.length * levels, "logs") : null;
+    return { ...replay, name: names[i], drawnAt: temperatures ? temperatures[i] : null, logs };
+  });
+}
+
+/** The probability of each level at a step, had the sample been drawn at another temperature. */
+export function tempered(replay, step, temperature) {
+  const { drawnAt, image, levels, logs, nats, steps } = replay;
+  if (temperature === drawnAt) return distribution(replay, step);
+  const times = drawnAt / temperature;
+  let below; // how far each log p lies below the largest
+  if (logs) {
+    below = Array.from({ length: levels }, (_, level) => {
+      const at = 2 * (step * levels + level);
+      return (logs[at] + 256 * logs[at + 1]) / FINENESS;
+    });
+  } else {
+    const drawn = -nats[step];
+    const other = Math.log(-Math.expm1(drawn)); // of the level that was not drawn
+    const most = Math.max(drawn, other);
+    below = image[steps[step]] ? [most - other, most - drawn] : [most - drawn, most - other];
+  }
+  const weights = below.map((log) => Math.exp(-log * times));
+  const sum = weights.reduce((total, weight) => total + weight);
+  return weights.map((weight) => weight / sum);
 }
 
 /** The probability of each bar at a step. */

@@ -11,6 +11,8 @@ const ICONS = {
   end: "M11.5 3h2v10h-2zM2.5 3v10l8-5z",
 };
 
+const INSTANT = 1000000; // units a second: from here on a figure jumps to its end
+
 /**
  * The controls of a figure with steps from 0 to a last one. `model` has the traits `playing`,
  * `speed` and `position` (or as `trait` calls it); the rest says how this figure differs:
@@ -77,7 +79,10 @@ export function transportOf(model, figure) {
   const rates = element(
     "select",
     { "aria-label": "Speed", onchange: () => save("speed", Number(rates.value)) },
-    ...speeds.map((s) => element("option", { value: s }, `${s} ${words.unit}${s > 1 ? "s" : ""}/s`)),
+    ...speeds.map((s) => {
+      const text = s < INSTANT ? `${s} ${words.unit}${s > 1 ? "s" : ""}/s` : "instant";
+      return element("option", { value: s }, text);
+    }),
   );
   const buttons = element(
     "div.pixeledu-transport",
@@ -92,7 +97,7 @@ export function transportOf(model, figure) {
 
   const press = (event) => {
     const { key, target } = event;
-    if (event.ctrlKey || event.altKey || event.metaKey || target === rates) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || target.closest("select")) return;
     if (key === " " && target.closest("button, [type=checkbox]")) return; // it presses what it is on
     const here = position();
     const actions = {
@@ -137,7 +142,7 @@ export function transportOf(model, figure) {
       stretch = { from: here, since: now, rate };
     }
     let next = inside(stretch.from + Math.floor((now - stretch.since) * rate));
-    if (calm.matches) {
+    if (calm.matches && speed() < INSTANT) {
       const beat = Math.max(500, figure.rowLength() / rate);
       const due = now - stretch.since >= beat;
       next = due ? figure.endOfRow(inside(here + 1)) : here;
@@ -179,5 +184,5 @@ export function transportOf(model, figure) {
       stop();
     };
   };
-  return { buttons, scrub, go, jump, show, start };
+  return { buttons, scrub, go, jump, position, show, start };
 }

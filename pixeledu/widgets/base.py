@@ -17,7 +17,8 @@ class PageWidget(anywidget.AnyWidget):
     without a kernel, around a picture for readers without JavaScript.
 
     A subclass sets `_name` (its script is `_name.js`) and `_min_height`, tags the traits that its
-    script reads with `sync=True, page=True`, and writes `__repr__` and `_fallback`.
+    script reads with `sync=True, page=True` (one that is None is left out of a page), and writes
+    `__repr__` and `_fallback`.
     """
 
     _name: ClassVar[str]
@@ -36,6 +37,7 @@ class PageWidget(anywidget.AnyWidget):
             One `<pixeledu-widget>` element; the same text whenever the state is the same.
         """
         state = {name: getattr(self, name) for name in self.trait_names(page=True)}
+        state = {name: value for name, value in state.items() if value is not None}
         text = json.dumps(state, sort_keys=True, separators=(",", ":"), allow_nan=False)
         # Inside <script> a browser looks for "</script" and "<!--" only; as JSON both stay the same.
         text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

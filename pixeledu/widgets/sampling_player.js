@@ -1,17 +1,16 @@
 // Replays one sampled image, value by value, beside the distribution each value was drawn from.
 
-import { element, followPointer, indexAt, politely } from "./util.js";
-import { borderOfGiven, describe, distribution, locate, paint } from "./_replay.js";
-import { endOfRow, rowAway, stepAt, unpack } from "./_replay.js";
+import { element, followPointer, indexAt, listen, politely } from "./util.js";
+import { borderOfGiven, describe, endOfRow, locate, paint } from "./_replay.js";
+import { rowAway, stepAt, unpackAll } from "./_replay.js";
+import { TEMPERATURES, chartOf, readoutOf, temperatureOf } from "./_sample.js";
 import { transportOf } from "./_transport.js";
 
 const PICTURE = 280; // px, the longer side at most; sampling_player.py says the same
 const SPEEDS = [1, 4, 16, 64, 256]; // pixels a second
 
-// ---- the parts of the figure: each a node and a function that shows a step ---------------------
-
 /** The picture: one dot a pixel, scaled up, under an outline of the current pixel. */
-function pictureOf(replay, about, jump) {
+function pictureOf(replay, about, most, jump) {
   const { height, width, channels, steps } = replay;
   const canvas = element("canvas", { width, height, role: "img" });
   followPointer(canvas, (x, y) => {
@@ -22,8 +21,8 @@ function pictureOf(replay, about, jump) {
   const dots = pen.createImageData(width, height);
   const border = borderOfGiven(replay);
   const cursor = element("div.pixeledu-cursor");
-  const scale = Math.floor(PICTURE / Math.max(width, height));
-  const shown = scale ? scale * width : (PICTURE * width) / Math.max(width, height);
+  const scale = Math.floor(most / Math.max(width, height));
+  const shown = scale ? scale * width : (most * width) / Math.max(width, height);
   const box = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none" };
   const node = element(
     "div.pixeledu-picture",
@@ -48,74 +47,50 @@ function pictureOf(replay, about, jump) {
   return { node, show };
 }
 
-/** The current distribution: a bar for each value, above the colours that the values would give. */
-function chartOf(replay) {
-  const { bars, barWidth, channels, levels, image, steps } = replay;
-  const columns = Array.from({ length: bars }, () => element("i", {}, element("b")));
-  const chart = element("div.pixeledu-bars", { role: "img" }, ...columns);
-  const hidden = { "aria-hidden": "true" };
-  const ramp = element("div.pixeledu-ramp", hidden);
-  const texts = (...all) => all.map((text) => element("span", {}, String(text)));
-  const unit = barWidth > 1 ? `value, ${barWidth} to a bar` : "value";
-  const node = element(
-    "div.pixeledu-chart",
-    { style: `--bars:${bars}` },
-    element("div.pixeledu-probabilities", hidden, ...texts(1, 0.5, 0)),
-    chart,
-    ramp,
-    element("div.pixeledu-values", hidden, ...texts(0, unit, levels - 1)),
-  );
-
-  const shade = (value) => Math.round((255 * Math.min(value, levels - 1)) / (levels - 1));
-  const colour = (bar, place, channel) => {
-    const middle = shade(bar * barWidth + (barWidth - 1) / 2);
-    if (channels === 1) return `rgb(${[middle, middle, middle]})`;
-    const before = Array.from(image.subarray(place - channel, place), shade);
-    return `rgb(${[...before, middle, 0, 0].slice(0, 3)})`;
+/** All that shows one sample: its picture under its name, its chart and its words. */
+function sampleOf(replay, about, most, jump, choose) {
+  const named = choose !== null;
+  const picture = pictureOf(replay, named ? `${about}, ${replay.name}` : about, most, jump);
+  const [chart, readout] = [chartOf(replay), readoutOf(replay)];
+  const pressed = { type: "button", onclick: choose ?? (() => {}) };
+  const button = element("button.pixeledu-choice", pressed, replay.name);
+  const price = element("span.pixeledu-quiet");
+  const node = named
+    ? element("div.pixeledu-sample", { style: `max-width:${most}px` }, picture.node, button, price)
+    : picture.node;
+  const show = (step, temperature, current, still) => {
+    picture.show(step);
+    price.textContent = `${replay.total[step].toFixed(1)} nats`;
+    button.setAttribute("aria-pressed", current);
+    chart.node.hidden = readout.node.hidden = !current;
+    if (!current) return;
+    readout.node.setAttribute("aria-live", still ? "polite" : "off");
+    chart.show(step, temperature);
+    readout.show(step);
   };
-  const show = (step) => {
-    const { channel, value } = locate(replay, step);
-    const shares = distribution(replay, step);
-    columns.forEach((column, i) => {
-      column.classList.toggle("pixeledu-drawn", i === Math.floor(value / barWidth));
-      column.firstChild.style.height = `${100 * shares[i]}%`;
-    });
-    const stop = (share, i) =>
-      `${colour(i, steps[step], channel)} ${(100 * i) / bars}% ${(100 * (i + 1)) / bars}%`;
-    ramp.style.background = `linear-gradient(90deg,${shares.map(stop)})`;
-    const likely = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, 3);
-    const name = (i) => {
-      const [from, to] = [i * barWidth, Math.min((i + 1) * barWidth, levels) - 1];
-      return `${from === to ? from : `${from} to ${to}`}: ${shares[i].toFixed(2)}`;
-    };
-    chart.setAttribute("aria-label", `Most probable values: ${likely.map(name).join("; ")}`);
-  };
-  return { node, show };
+  return { node, panel: [readout.node, chart.node], show };
 }
-
-/** What is said about the step, in words. */
-function readoutOf(replay) {
-  const { known, steps, total } = replay;
-  const lines = [element("strong"), element("span"), element("span.pixeledu-quiet")];
-  const given = known.includes(1)
-    ? [element("span.pixeledu-quiet", {}, "Pixels inside the blue line were given.")]
-    : [];
-  const node = element("p.pixeledu-readout", { "aria-atomic": "true" }, ...lines, ...given);
-  const show = (step) => {
-    const soFar = `${total[step].toFixed(1)} nats so far`;
-    const count = `value ${step + 1} of ${steps.length}`;
-    [...describe(replay, step), `${soFar} · ${count}`].forEach((text, i) => {
-      lines[i].textContent = text;
-    });
-  };
-  return { node, show };
-}
-
-// ---- the figure -------------------------------------------------------------------------------
 
 function draw(model, el) {
-  const replay = unpack(model.get("data"));
+  const replays = unpackAll(model.get("data"));
   const about = model.get("data").description || "a sampled image";
+  const [replay] = replays;
+  const several = Array.isArray(model.get("data").names);
+  const save = (name, value) => {
+    model.set(name, value);
+    model.save_changes();
+  };
+  const current = () => (replays[model.get("sample")] ? model.get("sample") : 0);
+  const temperature = () => {
+    const { drawnAt } = replays[current()];
+    const chosen = model.get("temperature");
+    const [min, max] = TEMPERATURES;
+    return drawnAt !== null && chosen >= min && chosen <= max ? chosen : drawnAt;
+  };
+  const choose = (i) => {
+    if (replays[i].drawnAt !== null) model.set("temperature", replays[i].drawnAt);
+    save("sample", i);
+  };
   const transport = transportOf(model, {
     trait: "position",
     words: { step: "value", slider: "Position in the replay", unit: "pixel" },
@@ -126,27 +101,44 @@ function draw(model, el) {
     rowAway: (step, rows) => rowAway(replay, step, rows),
     endOfRow: (step) => endOfRow(replay, step),
     rowLength: () => replay.width * replay.channels,
-    describe: (step) => describe(replay, step).join(", "),
+    describe: (step) => describe(replays[current()], step).join(", "),
     draw: (step, still) => {
-      readout.node.setAttribute("aria-live", still ? "polite" : "off");
-      for (const part of [picture, chart, readout]) part.show(step);
+      samples.forEach((sample, i) => sample.show(step, temperature(), i === current(), still));
+      heat?.show(replays[current()], step, temperature());
     },
   });
-  const picture = pictureOf(replay, about, transport.jump);
-  const chart = chartOf(replay);
-  const readout = readoutOf(replay);
+  const columns = { 1: 1, 2: 2, 4: 2 }[replays.length] ?? 3;
+  const most = Math.floor((PICTURE - 8 * (columns - 1)) / columns);
+  const samples = replays.map((its, i) => {
+    const jump = (step) => {
+      if (several && i !== current()) choose(i);
+      transport.jump(step);
+    };
+    return sampleOf(its, about, most, jump, several ? () => choose(i) : null);
+  });
+  const heat = replay.drawnAt === null ? null : temperatureOf(save);
+  const pictures = samples.map((sample) => sample.node);
+  const panel = samples.flatMap((sample) => sample.panel);
+  const grid = { style: `grid-template-columns:repeat(${columns},minmax(0,${most}px))` };
   const root = element(
     "div.pixeledu.pixeledu-player",
     { role: "group", "aria-label": `Replay: ${about}` },
-    element("div.pixeledu-stage", {}, picture.node),
-    element("div.pixeledu-panel", {}, readout.node, chart.node),
+    element(
+      "div.pixeledu-stage",
+      {},
+      several ? element("div.pixeledu-samples", grid, ...pictures) : pictures[0],
+    ),
+    element("div.pixeledu-panel", {}, ...panel, heat ? heat.node : ""),
     transport.buttons,
     transport.scrub,
   );
   const stop = transport.start(root);
+  const choices = [several && "change:sample", heat && "change:temperature"].filter(Boolean);
+  const stopToo = listen(model, Object.fromEntries(choices.map((name) => [name, transport.show])));
   el.replaceChildren(root);
   return () => {
     stop();
+    stopToo();
     root.remove();
   };
 }

@@ -10,9 +10,11 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import figures
 import nbformat
 import players
 import pytest
+from figures import Figure
 from players import Player
 from playwright.sync_api import Page, expect
 
@@ -27,6 +29,12 @@ CELLS = [
     "player.position = 40\nplayer.speed = 64",
     "print('position', player.position, 'speed', player.speed, 'playing', player.playing)",
     "player.playing = True",
+    "from IPython.display import display\n"
+    "from figures import widgets\n"
+    "explorer, field, hunt, samples = widgets().values()\n"
+    "display(explorer, field, hunt, samples)",
+    "print(explorer.mask_type, explorer.offset, field.left, hunt.score, samples.sample)",
+    "explorer.kernel_size = 3; field.position = 8; hunt.shown = 2; samples.temperature = 1.5",
 ]
 
 
@@ -124,6 +132,25 @@ class Notebook:
         pytest.fail(f"printed {printed!r} and not {text!r}")
 
 
+def operate_the_other_figures(notebook: Notebook) -> None:
+    """The same way back and forth for the figures of masks, fields, leaks and several samples."""
+    notebook.run(4)
+    explorer, field, hunt, samples = (Figure(notebook.page, name) for name in figures.NAMES)
+    explorer.button("Mask: A").click()
+    explorer.page.mouse.click(*explorer.pixel(4))
+    choice = field.group.get_by_role("combobox", name="Model on the left")
+    choice.select_option("Diagonal BiLSTM")
+    hunt.button("2. Mask B in the first layer").click()
+    samples.button("cold").click()
+    expected = "A (-2, 2) Diagonal BiLSTM {'named': 1, 'first': 1} 1"
+    notebook.wait_until_printed(5, expected)
+    notebook.run(6)
+    expect(explorer.group.get_by_text("Mask A, 3×3: 5 of 9 weights open")).to_be_visible()
+    expect(field.scrubber).to_have_value("8")
+    expect(hunt.button("Model 3")).to_have_attribute("aria-pressed", "true")
+    expect(samples.group.get_by_text("Temperature 1.50")).to_be_visible()
+
+
 def test_the_player_lives_in_jupyterlab(browser, lab):
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     elsewhere, exceptions = [], []
@@ -160,6 +187,7 @@ def test_the_player_lives_in_jupyterlab(browser, lab):
     expect(player.scrubber).to_have_value("63", timeout=10_000)
     expect(player.button("Play")).to_be_visible()
     notebook.wait_until_printed(2, "position 63 speed 64 playing False")
+    operate_the_other_figures(notebook)
 
     assert exceptions == []
     assert [url for url in elsewhere if not url.startswith(("data:", "blob:"))] == []

@@ -1,0 +1,164 @@
+// Slides a masked kernel over a small image and shows what each of its weights touches.
+
+import { element, listen, politely } from "./util.js";
+import { choicesOf, coloursOf, weightsOf } from "./_kernel_settings.js";
+import { SIZES, TYPES, describeWeight, isOpen, kernelOf, maskOf, offsetTo } from "./_masks.js";
+import { offsetsOf, pixelAt, reasonFor, touched } from "./_masks.js";
+import { meaningOf, pixelMap } from "./_pixels.js";
+import { transportOf } from "./_transport.js";
+
+const SPEEDS = [1, 4, 16]; // pixels a second
+const KERNEL = 168; // px, the side of its map at most; mask_explorer.py says the same
+const IMAGE = { width: 316, height: 232, side: 32 }; // px, at most; mask_explorer.py says the same
+const TRAITS = ["height", "width", "kernel_size", "mask_type", "channels", "reads", "computes"];
+
+const valuesBy = (name, values) => Object.fromEntries(values.map((value) => [name(value), value]));
+
+function draw(model, el) {
+  const read = () => kernelOf(Object.fromEntries(TRAITS.map((name) => [name, model.get(name)])));
+  let kernel = read();
+  const { height, width } = kernel;
+  const inside = (n) => Math.min(Math.max(Math.trunc(n) || 0, -kernel.reach), kernel.reach);
+  const offset = () => [0, 1].map((i) => inside(model.get("offset")?.[i]));
+  const save = (trait, value) => {
+    model.set(trait, value);
+    model.save_changes();
+  };
+  const choose = (wanted) => {
+    if (wanted.join() !== offset().join()) save("offset", wanted);
+  };
+  const place = (pixel) => `row ${Math.floor(pixel / width)}, column ${pixel % width}`;
+
+  const transport = transportOf(model, {
+    trait: "position",
+    words: { step: "pixel", slider: "Where the kernel lies", unit: "pixel" },
+    speeds: SPEEDS,
+    usualSpeed: 4,
+    stepsInUnit: 1,
+    last: () => height * width - 1,
+    rowAway: (position, rows) => {
+      const there = position + rows * width;
+      return there >= 0 && there < height * width ? there : position;
+    },
+    endOfRow: (position) => position - (position % width) + width - 1,
+    rowLength: () => width,
+    describe: place,
+    draw: (position, still) => show(position, still),
+  });
+
+  const settings = [
+    choicesOf("Mask", "mask_type", valuesBy((type) => type, TYPES), save),
+    choicesOf("Kernel", "kernel_size", valuesBy((size) => `${size}×${size}`, SIZES), save),
+    choicesOf("Colours", "channels", { grey: 1, RGB: 3 }, save),
+    coloursOf(save),
+  ];
+  const weights = weightsOf(choose);
+  const image = pixelMap({
+    ...{ height, width, box: IMAGE },
+    pick: (row, column) => transport.jump(row * width + column),
+    hover: (row, column) => {
+      const reached = offsetTo(kernel, Number(model.get("position")), row * width + column);
+      if (reached) choose(reached);
+    },
+  });
+  const kernelBox = element("div.pixeledu-kernel");
+  const lines = ["strong", "span", "span", "span.pixeledu-quiet"].map((name) => element(name));
+  const readout = element("p.pixeledu-readout", { "aria-atomic": "true" }, ...lines);
+  const [colours, ...others] = settings.map(({ node }) => node).reverse();
+  const facts = element("div.pixeledu-mask", {}, ...others.reverse(), readout, colours);
+  const legend = element(
+    "p.pixeledu-legend.pixeledu-quiet",
+    {},
+    meaningOf("open", "open"),
+    meaningOf("padding", "open, outside the image"),
+    meaningOf("closed", "closed"),
+  );
+
+  let weightMap;
+  let shownSize = 0;
+  /** The map of the kernel, made anew for another size. */
+  const resize = () => {
+    if (shownSize === kernel.kernel_size) return;
+    shownSize = kernel.kernel_size;
+    const [side, reach] = [kernel.kernel_size, kernel.reach];
+    weightMap = pixelMap({
+      ...{ height: side, width: side, box: { width: KERNEL, height: KERNEL } },
+      pick: (row, column) => {
+        weights.node.focus({ preventScroll: true });
+        choose([row - reach, column - reach]);
+      },
+      hover: (row, column) => choose([row - reach, column - reach]),
+    });
+    weightMap.frame(reach, reach);
+    kernelBox.replaceChildren(weightMap.node);
+  };
+  const show = (position, still) => {
+    kernel = read();
+    resize();
+    const [down, right] = offset();
+    const [offsets, mask] = [offsetsOf(kernel), maskOf(kernel)];
+    weightMap.fill((i) => {
+      if (!mask[i]) return "closed";
+      return pixelAt(kernel, position, offsets[i]) < 0 ? "padding" : "open";
+    });
+    weightMap.ring(down + kernel.reach, right + kernel.reach);
+    image.fill((pixel) => {
+      const to = offsetTo(kernel, position, pixel);
+      if (!to) return "plain";
+      return isOpen(kernel, ...to) ? "open" : "closed";
+    });
+    image.frame(Math.floor(position / width), position % width);
+    image.ring(Math.floor(position / width) + down, (position % width) + right);
+    weights.show(kernel, position, [down, right]);
+    for (const setting of settings) setting.show(kernel);
+
+    const open = `${mask.filter(Boolean).length} of ${mask.length} weights open`;
+    const pixels = touched(kernel, position).length;
+    const says = [
+      `Mask ${kernel.mask_type}, ${kernel.kernel_size}×${kernel.kernel_size}: ${open}`,
+      `Pixel (${place(position)}) reads ${pixels} pixel${pixels === 1 ? "" : "s"}`,
+      describeWeight(kernel, position, [down, right]),
+      reasonFor(kernel, [down, right]),
+    ];
+    readout.setAttribute("aria-live", still ? "polite" : "off");
+    says.forEach((text, i) => (lines[i].textContent = text));
+    facts.dataset.channels = kernel.channels; // as tall as its settings
+    weightMap.say(`The kernel: ${open}`);
+    image.say(`The image: ${says[1]}`);
+  };
+
+  const named = (text, ...nodes) =>
+    element("div", {}, element("div.pixeledu-name", {}, text), ...nodes);
+  const root = element(
+    "div.pixeledu.pixeledu-explorer",
+    { role: "group", "aria-label": "What the weights of a masked kernel touch" },
+    element(
+      "div.pixeledu-two",
+      {},
+      facts,
+      element(
+        "div.pixeledu-under",
+        {},
+        named("The kernel", kernelBox, weights.node),
+        named("The image", image.node),
+        legend,
+      ),
+    ),
+    element("div.pixeledu-controls", {}, transport.buttons, transport.scrub),
+  );
+  const stop = transport.start(root);
+  const changes = [...TRAITS.slice(2), "offset"].map((name) => [`change:${name}`, transport.show]);
+  const stopToo = listen(model, Object.fromEntries(changes));
+  el.replaceChildren(root);
+  return () => {
+    stop();
+    stopToo();
+    root.remove();
+  };
+}
+
+function render({ model, el }) {
+  return politely(el, () => draw(model, el));
+}
+
+export default { render };
