@@ -9,14 +9,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import threadpoolctl
 import torch
+
+try:
+    import threadpoolctl
+except ModuleNotFoundError:  # comes with scikit-learn, which a GPU machine may lack
+    threadpoolctl = None
 
 RESULTS = Path(__file__).parent / "results"
 # glibc gives large buffers back to the system after each use and fetches them again for the next
 # one. For small networks that costs more than the arithmetic, so it is switched off here.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296"}
 THREADS = 2
+QUIET = 0.05  # the share of the processors that other programs may use before the report says so
 
 
 def calm() -> None:
@@ -49,14 +54,27 @@ def ratio(above: list[float], below: list[float]) -> float:
 
 def report(name: str, rows: list[dict], **settings) -> None:
     """Print rows as a table and write them with the conditions to `results/NAME.json`."""
+    show(rows)
+    save(name, rows, **settings)
+
+
+def show(rows: list[dict]) -> None:
+    """Print rows as a table."""
     columns = list(rows[0])
     cells = [columns, *([_format(row[column]) for column in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def save(name: str, rows: list[dict], folder: Path = RESULTS, **settings) -> None:
+    """Write rows with the conditions to `NAME.json` in a folder; say so if others were at work."""
     record = {"benchmark": name, **settings, "rows": rows, "conditions": conditions()}
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    others = record["conditions"]["share of them that other programs used"]
+    if others is not None and others > QUIET:
+        print(f"The machine was not quiet: other programs used {others:.0%} of its processors.")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     partial = path.with_suffix(".tmp")
     partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     partial.replace(path)
@@ -68,8 +86,12 @@ def _format(value) -> str:
 
 def conditions() -> dict:
     """Describe what the figures depend on."""
+    on_gpu = {"GPU": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {
         "processor": _processor(),
+        **on_gpu,
+        "processors": os.cpu_count(),
+        "share of them that other programs used": _share_of_others(),
         "threads": torch.get_num_threads(),
         "malloc": {name: os.environ.get(name) for name in MALLOC},
         "kernels of NumPy's BLAS": _kernels(),
@@ -79,8 +101,33 @@ def conditions() -> dict:
     }
 
 
-def _kernels() -> str:
+def _share_of_others() -> float | None:
+    """Return how busy the machine was with other things since the start, 0 to 1; Linux only."""
+    now = _processor_seconds()
+    if now is None or _AT_START is None:
+        return None
+    ours, busy, all_of_it = (after - before for before, after in zip(_AT_START, now, strict=True))
+    return round(max(0.0, busy - ours) / max(all_of_it, 1e-9), 3)
+
+
+def _processor_seconds() -> tuple[float, float, float] | None:
+    """Return the processor time of this process and its children, of all programs, and of all."""
+    statistics_of_linux = Path("/proc/stat")
+    if not statistics_of_linux.exists():
+        return None
+    ticks = [int(word) for word in statistics_of_linux.read_text().split("\n")[0].split()[1:9]]
+    all_of_it = sum(ticks) / os.sysconf("SC_CLK_TCK")
+    idle = (ticks[3] + ticks[4]) / os.sysconf("SC_CLK_TCK")
+    return sum(os.times()[:4]), all_of_it - idle, all_of_it
+
+
+_AT_START = _processor_seconds()
+
+
+def _kernels() -> str | None:
     """Name what NumPy multiplies with: an environment variable can hold it to those of an old CPU."""
+    if threadpoolctl is None:
+        return None
     libraries = threadpoolctl.threadpool_info()
     return ", ".join(
         sorted(

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Measure how fast the models train or draw on a GPU, in under nine minutes a table.
+#
+#   benchmarks/gpu/speed.sh train forms         benchmarks/gpu/speed.sh sample methods
+#   benchmarks/gpu/speed.sh train growth        benchmarks/gpu/speed.sh sample growth
+#
+# Writes results/train_forms_cuda.json and so on, after each model; models that no time is left for
+# are missing. `--models NAME …` behind it measures these alone. `--rehearse` does the same with tiny
+# models on the processor, to see on any machine that everything is in place.
+#
+# Needs PyTorch and NumPy. OUT is the folder of the results (benchmarks/results), LIMIT the seconds
+# after which it is stopped (520).
+set -eu
+here=$(cd "$(dirname "$0")/../.." && pwd)
+case "${1:-} ${2:-}" in
+  'train forms' | 'train growth' | 'sample methods' | 'sample growth') ;;
+  *) echo "say what to measure: one of the four lines in $0" >&2; exit 2 ;;
+esac
+program=$here/benchmarks/$1_speed.py
+table=$2
+shift 2
+device=cuda
+for word; do
+  if [ "$word" = --rehearse ]; then device=cpu; fi
+done
+
+export PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
+exec timeout --signal=INT --kill-after=10 "${LIMIT:-520}" \
+  python3 "$program" "$table" --device $device --minutes 6 --out "${OUT:-$here/benchmarks/results}" "$@"
