@@ -5,7 +5,7 @@ import { lineOfPixels } from "./_painting.js";
 import { borderOfGiven, locate, paint } from "./_replay.js";
 
 const PICTURE = 280; // px, the longer side; live_sampler.py says the same
-const GAP = 4; // px between small pictures
+const GAP = 4; // px between small pictures, at least
 
 /** A canvas of one dot a pixel, `most` px long, and a function that shows a step of a replay on it. */
 function canvasOf(height, width, most) {
@@ -20,7 +20,7 @@ function canvasOf(height, width, most) {
     else dots.data.fill(0); // not drawn yet
     pen.putImageData(dots, 0, 0);
   };
-  return { canvas, style, show };
+  return { canvas, style, shown, show };
 }
 
 /**
@@ -136,13 +136,15 @@ export function smallPictures(height, width, count, choose) {
   const columns = Math.ceil(Math.sqrt(count));
   const most = Math.floor((PICTURE - GAP * (columns - 1)) / columns);
   const all = Array.from({ length: count }, (_, i) => {
-    const { canvas, style, show } = canvasOf(height, width, most);
+    const { canvas, style, shown, show } = canvasOf(height, width, most);
     const button = element("button.pixeledu-canvas", { type: "button", style }, canvas);
     button.addEventListener("click", () => choose(i));
     button.setAttribute("aria-label", `Picture ${i + 1}: look at it alone`);
-    return { button, show };
+    return { button, shown, show };
   });
-  const grid = { style: `grid-template-columns:repeat(${columns},${most}px);gap:${GAP}px` };
+  const gap = Math.floor((PICTURE - columns * all[0].shown) / Math.max(1, columns - 1));
+  const sides = `repeat(${columns},${all[0].shown}px)`;
+  const grid = { style: `grid-template-columns:${sides};gap:${Math.min(gap, 5 * GAP)}px` };
   const node = element("div.pixeledu-many", grid, ...all.map(({ button }) => button));
   return { node, show: (i, replay, step) => all[i].show(replay, step) };
 }

@@ -70,7 +70,7 @@ class LiveSampler(PageWidget):
     """
 
     _name = "live_sampler"
-    _min_height = 620
+    _min_height = 586
     INSTANT = INSTANT
 
     models = traitlets.List().tag(sync=True, page=True)
