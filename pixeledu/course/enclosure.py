@@ -58,7 +58,7 @@ def enclose(scratch: Path, user: int | None, private_root: bool, limits: Limits)
     if sys.platform == "linux":
         _drop_capabilities()
     os.environ["HOME"] = "/home" if private_root else str(scratch)
-    os.environ["TMPDIR"] = "/tmp" if private_root else str(scratch)
+    os.environ["TMPDIR"] = "/scratch" if private_root else str(scratch)
     os.chdir(os.environ["TMPDIR"])
     _limit(resource.RLIMIT_AS, limits.memory)
     _limit(resource.RLIMIT_FSIZE, limits.file_size)
@@ -102,9 +102,13 @@ def _enter_private_root(scratch: Path, limits: Limits) -> None:
         _show(folder, root)
     for name in _DEVICES:
         _show(f"/dev/{name}", root, writable=True)
-    for name in ("tmp", "home", "dev/shm"):
+    for name in ("scratch", "home", "dev/shm"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
         os.chmod(f"{root}/{name}", 0o1777)
+    if not os.path.exists(
+        f"{root}/tmp"
+    ):  # else Python itself lies in it, and nobody may write there
+        os.symlink("scratch", f"{root}/tmp")
     os.makedirs(f"{root}/proc")
     _mount("proc", f"{root}/proc", "proc", _NO_SUID | _NO_DEV | _NO_EXEC)
     os.makedirs(f"{root}/.old")

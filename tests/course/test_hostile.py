@@ -124,7 +124,7 @@ HOSTILE = {
             seen = [os.path.join(a, f) for a, _, b in os.walk("/") for f in b
                     if not a.startswith("/proc") and "site-packages" not in a]
             notebooks = [path for path in seen if path.endswith((".ipynb", "plan.json", ".jsonl"))]
-            raise RuntimeError(f"{len(seen) > 1000} {notebooks} {os.listdir('/tmp')} {os.environ['HOME']}"
+            raise RuntimeError(f"{len(seen) > 1000} {notebooks} {os.listdir('.')} {os.environ['HOME']}"
                                f" {os.listdir(os.environ['HOME'])}")
         """,
         "True [] [] /home []",
