@@ -13,8 +13,9 @@ PORT ?= 8000
 WORKERS ?= 2
 export OMP_WAIT_POLICY := PASSIVE
 
-# Learners' notebooks are not among them: without answers their checks fail.
-NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' -not -path 'book/exercises/[0-9]*' | sort)
+# Exercises are not among them: without answers their checks fail, and with the solutions the tests
+# of the course grade them, which runs nbval as well.
+NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' -not -path 'book/exercises/*' | sort)
 # What the site is made from: a change in any of these rebuilds it. The folders too, for a page that
 # is deleted leaves no file that could be newer.
 SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \

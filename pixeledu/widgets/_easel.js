@@ -142,7 +142,8 @@ export function smallPictures(height, width, count, choose) {
     button.setAttribute("aria-label", `Picture ${i + 1}: look at it alone`);
     return { button, shown, show };
   });
-  const gap = Math.floor((PICTURE - columns * all[0].shown) / Math.max(1, columns - 1));
+  const longer = (all[0].shown * Math.max(height, width)) / width; // px of a picture's longer side
+  const gap = Math.floor((PICTURE - columns * longer) / Math.max(1, columns - 1));
   const sides = `repeat(${columns},${all[0].shown}px)`;
   const grid = { style: `grid-template-columns:${sides};gap:${Math.min(gap, 5 * GAP)}px` };
   const node = element("div.pixeledu-many", grid, ...all.map(({ button }) => button));
