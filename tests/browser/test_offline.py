@@ -17,9 +17,11 @@ with launch(*arguments) as browser:
     context = browser.new_context()
     page = context.new_page()
     page.goto(address + "book/index.html")
-    page.wait_for_function('''async () => {
+    # Not wait_for_function: it takes the promise of an async function for true.
+    page.evaluate('''async () => {
+        await navigator.serviceWorker.ready;
         const cache = await caches.open("pixel-by-pixel");
-        return (await navigator.serviceWorker.ready).active && (await cache.keys()).length > 10;
+        while ((await cache.keys()).length <= 10) await new Promise(done => setTimeout(done, 50));
     }''')
     page.close()
     print("read online", flush=True)
