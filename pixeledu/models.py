@@ -14,6 +14,8 @@ from pixeledu.layers import GatedBlock, MaskedConv2d
 class AutoregressiveModel(nn.Module):
     """What all models share: how an image comes in, how a distribution goes out.
 
+    A subclass has a `first` layer and `blocks`, the `trunk` that leads through them, and a `head`.
+
     Args:
         kind: the name `build_model` knows the model by.
         channels: colours of the image, 1 or more; R→G→B when it is 3.
@@ -28,6 +30,24 @@ class AutoregressiveModel(nn.Module):
         if levels > 256:
             raise ValueError(f"levels must be 2 to 256 (images are stored as bytes), got {levels}")
         self.config = {"model": kind, "channels": channels, "levels": levels, **config}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute the distribution of every pixel given the pixels before it.
+
+        Args:
+            images: values 0 … levels-1, shape (B, C, H, W); integers, or floats on the same scale
+                where a gradient with respect to the image is wanted.
+        Returns:
+            Logits of shape (B, levels, C, H, W).
+        Raises:
+            ValueError: the shape is not that of an image batch with the model's colours.
+        """
+        shape_of_images(images, self.channels)
+        return self.logits_from(self.head(self.trunk(self.scale(images))))  # (B, levels, C, H, W)
+
+    def steps(self, batch: int, width: int) -> "ModelSteps":
+        """Start drawing `batch` images of this width, value by value; see `sampling`."""
+        return ModelSteps(self, batch, width)
 
     def scale(self, images: Tensor) -> Tensor:
         """Map the values 0 … levels-1 to -1 … 1, as floats of the model's own type."""
@@ -66,28 +86,14 @@ class ResidualModel(AutoregressiveModel):
         self.blocks = nn.ModuleList(block(hidden, channels) for _ in range(layers))
         self.head = OutputHead(2 * hidden, channels, levels)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Compute the distribution of every pixel given the pixels before it.
-
-        Args:
-            images: values 0 … levels-1, shape (B, C, H, W); integers, or floats on the same scale
-                where a gradient with respect to the image is wanted.
-        Returns:
-            Logits of shape (B, levels, C, H, W).
-        Raises:
-            ValueError: the shape is not that of an image batch with the model's colours.
-        """
-        shape_of_images(images, self.channels)
-        x = self.first(self.scale(images))  # (B, 2h, H, W)
+    def trunk(self, image: Tensor) -> Tensor:
+        """Compute the features of an image of scaled values: (B, C, H, W) -> (B, 2h, H, W)."""
+        x = self.first(image)  # (B, 2h, H, W)
         # Features of a pixel side by side in memory: the 1×1 convolutions become plain products.
         x = x.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             x = block(x)  # (B, 2h, H, W)
-        return self.logits_from(self.head(x))  # (B, levels, C, H, W)
-
-    def steps(self, batch: int, width: int) -> "ModelSteps":
-        """Start drawing `batch` images of this width, value by value; see `sampling`."""
-        return ModelSteps(self, batch, width)
+        return x
 
 
 class PixelCNN(ResidualModel):
@@ -163,23 +169,13 @@ class GatedPixelCNN(AutoregressiveModel):
         )
         self.head = OutputHead(hidden, channels, levels)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Compute the distribution of every pixel given the pixels before it.
-
-        Args:
-            images: values 0 … levels-1, shape (B, C, H, W); integers, or floats on the same scale
-                where a gradient with respect to the image is wanted.
-        Returns:
-            Logits of shape (B, levels, C, H, W).
-        Raises:
-            ValueError: the shape is not that of an image batch with the model's colours.
-        """
-        shape_of_images(images, self.channels)
-        image = self.scale(images).contiguous(memory_format=torch.channels_last)
+    def trunk(self, image: Tensor) -> Tensor:
+        """Compute the features of an image of scaled values: (B, C, H, W) -> (B, h, H, W)."""
+        image = image.contiguous(memory_format=torch.channels_last)
         vertical, horizontal = self.first(image, image)  # (B, h, H, W) each
         for block in self.blocks:
             vertical, horizontal = block(vertical, horizontal)  # (B, h, H, W) each
-        return self.logits_from(self.head(horizontal))  # (B, levels, C, H, W)
+        return horizontal
 
     def steps(self, batch: int, width: int) -> "GatedPixelCNNSteps":
         """Start drawing `batch` images of this width, value by value; see `sampling`."""
