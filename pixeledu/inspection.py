@@ -55,17 +55,8 @@ def receptive_field(
             f"(row, column) must lie in the {height}×{width} image, got ({row}, {column})"
         )
     features = _input_features(model) if features is None else positive_int("features", features)
-    probe = copy.deepcopy(model).double().cpu()
-    scale = getattr(model, "levels", 2) - 1
-    generator = torch.Generator().manual_seed(0)
-    total = torch.zeros(features, height, width, dtype=torch.float64)
-    for _ in range(_PROBES):
-        x = torch.rand(1, features, height, width, generator=generator, dtype=torch.float64)
-        x = (x * scale).requires_grad_()
-        output = _colour_of(model, _run(probe, x), channel)[..., row, column]
-        weights = torch.randn(output.shape, generator=generator, dtype=torch.float64)
-        total += _gradient((output * weights).sum(), x)[0].abs() / _PROBES
-    return total
+    pixel = torch.tensor([row * width + column])
+    return _fields(model, (features, height, width), channel, pixel, _PROBES)[0]
 
 
 _PROBES = 8
@@ -86,21 +77,32 @@ def receptive_fields(
         ValueError: see `receptive_field`.
     """
     pixels = positive_int("height", height) * positive_int("width", width)
-    features = _input_features(model)
+    shape = (_input_features(model), height, width)
+    fields = _fields(model, shape, channel, torch.arange(pixels), positive_int("probes", probes))
+    return fields.unflatten(0, (height, width))
+
+
+def _fields(
+    model: nn.Module, shape: tuple[int, int, int], channel: int, pixels: Tensor, probes: int
+) -> Tensor:
+    """Average the gradients of the outputs at some pixels: (n,) -> (n, C, H, W)."""
     probe = copy.deepcopy(model).double().cpu()
     scale = getattr(model, "levels", 2) - 1
     generator = torch.Generator().manual_seed(0)
-    total = torch.zeros(pixels, features, height, width, dtype=torch.float64)
-    for _ in range(positive_int("probes", probes)):
-        x = torch.rand(1, features, height, width, generator=generator, dtype=torch.float64)
-        outputs = _colour_of(model, _run(probe, x), channel).shape[1]
-        weights = torch.randn(1, outputs, generator=generator, dtype=torch.float64)
-        for places in torch.arange(pixels).split(_CHUNK):
-            each = (x * scale).repeat(len(places), 1, 1, 1).requires_grad_()
-            output = _colour_of(model, _run(probe, each), channel).flatten(2)  # (n, outputs, H·W)
-            output = output[torch.arange(len(places)), :, places]  # (n, outputs)
-            total[places] += _gradient((output * weights).sum(), each).abs() / probes
-    return total.unflatten(0, (height, width))
+    rows, columns = pixels // shape[2], pixels % shape[2]
+    total = torch.zeros(len(pixels), *shape, dtype=torch.float64)
+    for _ in range(probes):
+        x = torch.rand(1, *shape, generator=generator, dtype=torch.float64)
+        weights = None
+        for part in torch.arange(len(pixels)).split(_CHUNK):
+            each = (x * scale).repeat(len(part), 1, 1, 1).requires_grad_()
+            output = _colour_of(model, _run(probe, each), channel)  # (n, outputs, H, W)
+            here = (torch.arange(len(part)), slice(None), rows[part], columns[part])
+            output = output[here]  # (n, outputs)
+            if weights is None:
+                weights = torch.randn(output[:1].shape, generator=generator, dtype=torch.float64)
+            total[part] += _gradient((output * weights).sum(), each).abs() / probes
+    return total
 
 
 def _input_features(model: nn.Module) -> int:
