@@ -10,9 +10,9 @@ from torch.utils._pytree import tree_flatten
 
 from pixeledu import build_model, complete, sample
 from pixeledu.cuda_graphs import Repeated
+from pixeledu.drawing import Drawing
 from pixeledu.layers import diagonal_bilstm, masked_conv
 from pixeledu.layers.arithmetic import TorchArithmetic
-from pixeledu.sampling import _Drawing
 
 MODELS = ("pixelcnn", "row-lstm", "diagonal-bilstm", "gated-pixelcnn")
 # They look at the value of a tensor, or carry a Python number to the GPU: no recording has them.
@@ -84,7 +84,7 @@ def through_torch(monkeypatch):
 def replayed(model, n, height, width, images=None, known=None, temperature=1.0):
     """Draw with rows that are replayed from the tape."""
     generator = torch.Generator().manual_seed(3)
-    drawing = _Drawing(model, n, height, width, temperature, None, images, known, generator)
+    drawing = Drawing(model, n, height, width, temperature, None, images, known, generator)
     with torch.inference_mode():
         rows = partial(drawing._row, model.steps(n, width), None)
         return drawing._draw(Repeated(rows, record=tape), progress=False)
