@@ -117,7 +117,7 @@ def _add_widgets(app: Sphinx, pagename: str, template: str, context: dict, doctr
 
 def _write_model(app: Sphinx, name: str) -> str:
     """Write a model that draws in pages as a script, one for all of them, which file:// loads too."""
-    from pixeledu.widgets.live_sampler import page_export  # brings torch, which no other page needs
+    from pixeledu.widgets.offers import page_export  # brings torch, which no other page needs
 
     file = Path(app.outdir) / "_static" / "models" / f"{name}.js"
     file.parent.mkdir(exist_ok=True)

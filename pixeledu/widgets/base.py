@@ -2,9 +2,13 @@
 
 import json
 import sys
+from base64 import b64encode
+from io import BytesIO
 from typing import ClassVar
 
 import anywidget
+import numpy as np
+from PIL import Image
 
 from pixeledu.widgets.bundle import module_source, style_source
 
@@ -58,3 +62,19 @@ class PageWidget(anywidget.AnyWidget):
             return bundle
         data, metadata = bundle
         return {**data, "text/html": self.html()}, metadata
+
+
+def base64(array: np.ndarray) -> str:
+    """The bytes of an array as text."""
+    return b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def as_png(pixels: np.ndarray) -> str:
+    """A picture as base64 PNG; stored, not compressed: zlibs differ in their output.
+
+    Args:
+        pixels: uint8 array of shape (H, W) or (H, W, 3).
+    """
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=0)
+    return b64encode(file.getvalue()).decode()

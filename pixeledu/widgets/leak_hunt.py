@@ -1,6 +1,5 @@
 """`LeakHunt`: a game on the causality test. Change a pixel, see what changes, name the bug."""
 
-from base64 import b64encode
 from urllib.parse import quote
 
 import numpy as np
@@ -8,7 +7,7 @@ import torch
 import traitlets
 
 from pixeledu.checks import positive_int
-from pixeledu.widgets.base import PageWidget
+from pixeledu.widgets.base import PageWidget, base64
 from pixeledu.widgets.suspects import SUSPECTS, responses
 
 SPEEDS = (1, 4, 16)
@@ -70,7 +69,7 @@ class LeakHunt(PageWidget):
                 "name": name,
                 "title": suspect.title,
                 "explains": suspect.explains,
-                "depends": b64encode(np.packbits(self._depends[name]).tobytes()).decode(),
+                "depends": base64(np.packbits(self._depends[name])),
             }
             for name, suspect in SUSPECTS.items()
         ]

@@ -4,36 +4,25 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
-from io import BytesIO
 
 import numpy as np
 import torch
 import traitlets
-from PIL import Image
 from torch import Tensor, nn
 
-from pixeledu.checkpoints import read_info
 from pixeledu.checks import images_of, positive_int
-from pixeledu.export import export_model, load_export
+from pixeledu.export import load_export
 from pixeledu.noise import SharedNoise
 from pixeledu.pictures import as_rgb
-from pixeledu.pretrained import list_pretrained, load_pretrained, pretrained_card, pretrained_file
 from pixeledu.sampling import sample
-from pixeledu.widgets.base import PageWidget
+from pixeledu.widgets.base import PageWidget, as_png
+from pixeledu.widgets.offers import offers_of
 
 INSTANT = 1_000_000
 SPEEDS = (1, 4, 16, 64, 256, INSTANT)
 TEMPERATURES = (0.1, 2)
 MANY = 16  # pictures at once
-LARGEST = 100_000  # bytes of a model on the site
-_LONGEST = 64  # pixels in a row or column, at most
 _PICTURE = 280  # px, the longer side; _easel.js says the same
-_TITLES = {
-    "pixelcnn": "PixelCNN",
-    "row-lstm": "Row LSTM",
-    "diagonal-bilstm": "Diagonal BiLSTM",
-    "gated-pixelcnn": "Gated PixelCNN",
-}
 
 _Anything = traitlets.TraitType  # of any type: `LiveSampler` checks it, in the project's words
 
@@ -99,7 +88,7 @@ class LiveSampler(PageWidget):
         temperature: float = 1.0,
         position: int | None = None,
     ) -> None:
-        offers = _offers(models, size)
+        offers = offers_of(models, size)
         self._contents = {offer["name"]: content for offer, content in offers}
         texts = {name: b64encode(content).decode() for name, content in self._contents.items()}
         shipped = () if isinstance(models, Mapping) else self._contents
@@ -261,7 +250,7 @@ class LiveSampler(PageWidget):
         return (
             '<div style="padding:17px"><div style="display:flex;flex-wrap:wrap;gap:16px 28px">'
             f'<div style="flex:0 1 {_PICTURE}px;min-height:492px">'
-            f'<img src="data:image/png;base64,{_png(shown)}" '
+            f'<img src="data:image/png;base64,{as_png(shown)}" '
             f'alt="A sample of {title}, seed {self.seed}, {height}×{width} pixels" '
             f'style="display:block;padding:0;width:{wide}px;max-width:100%;'
             'image-rendering:pixelated"></div>'
@@ -278,80 +267,3 @@ class LiveSampler(PageWidget):
 @lru_cache(maxsize=16)
 def _rebuilt(content: bytes) -> nn.Module:
     return load_export(content)
-
-
-@lru_cache(maxsize=32)
-def page_export(name: str) -> bytes:
-    """Pack a model that ships, as the pages have it.
-
-    Args:
-        name: one of `pixeledu.list_pretrained()`.
-    Returns:
-        The export; see `pixeledu.export`.
-    Raises:
-        ValueError: there is no such model.
-    """
-    return export_model(load_pretrained(name), size=read_info(pretrained_file(name)).get("size"))
-
-
-def page_models() -> list[str]:
-    """Return the names of the models that ship and that a page can run, the large images first."""
-    names = [name for name in list_pretrained() if _fits_a_page(name)]
-    return sorted(names, key=lambda name: (-_size_of(name)[0], _order_of(name), name))
-
-
-def _fits_a_page(name: str) -> bool:
-    card = pretrained_card(name)
-    # A quarter of the weights' bytes and a little: no need to pack a large one to know.
-    return card["weights"] <= LARGEST and len(page_export(name)) <= LARGEST
-
-
-def _order_of(name: str) -> int:
-    return list(_TITLES).index(pretrained_card(name)["config"]["model"])
-
-
-def _size_of(name: str) -> tuple[int, int]:
-    return tuple(read_info(pretrained_file(name))["size"])
-
-
-def _offers(models, size) -> list[tuple[dict, bytes]]:
-    """What is on offer: name, title, height and width of each model, and its export."""
-    if size is not None:
-        _checked_size(size)
-    if models is None:
-        models = page_models()
-    if isinstance(models, str) or not models:
-        raise ValueError(f"models must be a list of names or a dict of models, got {models!r}")
-    found = []
-    for name in models:
-        if isinstance(models, Mapping):
-            if size is None:
-                raise ValueError("size must be given for models of your own, such as size=(8, 8)")
-            title, content, its_size = name, export_model(models[name]), size
-        else:
-            content, its_size = page_export(name), size or _size_of(name)
-            title = _title_of(name, its_size)
-        height, width = its_size
-        found.append(({"name": name, "title": title, "height": height, "width": width}, content))
-    return found
-
-
-def _checked_size(size) -> None:
-    if not isinstance(size, tuple | list) or len(size) != 2:
-        raise ValueError(f"size must be (height, width), got {size!r}")
-    for name, value in zip(("height", "width"), size, strict=True):
-        if positive_int(name, value) > _LONGEST:
-            raise ValueError(f"{name} must be at most {_LONGEST}, got {value}")
-
-
-def _title_of(name: str, size: tuple[int, int]) -> str:
-    card = pretrained_card(name)
-    data = "digits" if card["data"]["name"] == "digits" else card["data"]["name"].upper()
-    return f"{_TITLES[card['config']['model']]}, {data} {size[0]}×{size[1]}"
-
-
-def _png(pixels: np.ndarray) -> str:
-    """An RGB picture (H, W, 3) as base64 PNG."""
-    file = BytesIO()
-    Image.fromarray(np.asarray(pixels)).save(file, "PNG", optimize=True)
-    return b64encode(file.getvalue()).decode()

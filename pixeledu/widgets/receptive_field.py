@@ -1,6 +1,5 @@
 """`ReceptiveField`: what any pixel of a model sees, how strongly, and what it never sees."""
 
-from base64 import b64encode
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ from torch import nn
 from pixeledu.checks import positive_int
 from pixeledu.inspection import receptive_fields
 from pixeledu.models import build_model
-from pixeledu.widgets.base import PageWidget
+from pixeledu.widgets.base import PageWidget, base64
 
 SPEEDS = (1, 4, 16, 64)
 _MOST_MODELS, _MOST_PIXELS, _LONGEST = 8, 400, 40
@@ -87,7 +86,7 @@ class ReceptiveField(PageWidget):
             came = f"{len(models)}" if isinstance(models, dict) else type(models).__name__
             raise ValueError(f"models must be a dict of 1 to {_MOST_MODELS} models, got {came}")
         self._codes = {str(name): codes(model, height, width) for name, model in models.items()}
-        fields = [{"name": n, "codes": _base64(_packed(c))} for n, c in self._codes.items()]
+        fields = [{"name": n, "codes": base64(_packed(c))} for n, c in self._codes.items()]
         names = list(self._codes)
         if position is None:
             position = (height - 1) * width + (width - 1) // 3
@@ -265,10 +264,6 @@ def _packed(coded: np.ndarray) -> np.ndarray:
     pairs = coded[np.tri(len(coded), k=-1, dtype=bool)]
     pairs = np.pad(pairs, (0, len(pairs) % 2)).reshape(-1, 2)
     return (pairs[:, 0] << 4 | pairs[:, 1]).astype(np.uint8)
-
-
-def _base64(array: np.ndarray) -> str:
-    return b64encode(array.tobytes()).decode()
 
 
 def _picture(field: np.ndarray, position: int) -> tuple[str, int]:

@@ -1,16 +1,13 @@
 """`SamplingPlayer`: watch an image being drawn, value by value, from the model's distributions."""
 
-from base64 import b64encode
 from html import escape
-from io import BytesIO
 
 import numpy as np
 import traitlets
-from PIL import Image
 
 from pixeledu.checks import positive_int
-from pixeledu.widgets.base import PageWidget
-from pixeledu.widgets.traces import bars_of, base64, in_drawing_order, logs_of, nats_of
+from pixeledu.widgets.base import PageWidget, as_png, base64
+from pixeledu.widgets.traces import bars_of, in_drawing_order, logs_of, nats_of
 
 SPEEDS = (1, 4, 16, 64, 256)
 TEMPERATURES = (0.1, 3)  # the least and the most to show
@@ -299,10 +296,6 @@ def _on_offer(speed: int) -> int:
 
 
 def _png(image: np.ndarray, levels: int) -> str:
-    """The image (H, W, C) as a base64 PNG. Stored, not compressed: zlibs differ in their output."""
+    """The image (H, W, C) as a base64 PNG."""
     shades = np.rint(image * (255 / (levels - 1))).astype(np.uint8)
-    file = BytesIO()
-    Image.fromarray(shades[:, :, 0] if shades.shape[2] == 1 else shades).save(
-        file, "PNG", compress_level=0
-    )
-    return b64encode(file.getvalue()).decode()
+    return as_png(shades[:, :, 0] if shades.shape[2] == 1 else shades)

@@ -1,7 +1,5 @@
 """What a replay stores of a trace: checked, in drawing order, packed into bytes."""
 
-from base64 import b64encode
-
 import numpy as np
 
 from pixeledu.checks import positive_int
@@ -81,8 +79,3 @@ def logs_of(drawn: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         below = np.log(drawn.max(1, keepdims=True)) - np.log(drawn)
     return np.rint(_FINENESS * below).clip(0, 65535).astype("<u2")
-
-
-def base64(array: np.ndarray) -> str:
-    """The bytes of an array as text."""
-    return b64encode(np.ascontiguousarray(array).tobytes()).decode()
