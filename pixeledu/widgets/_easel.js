@@ -30,14 +30,14 @@ function canvasOf(height, width, most) {
  */
 export function largePicture(height, width, { look, stroke, tool, say }) {
   const { canvas, style, show: fill } = canvasOf(height, width, PICTURE);
-  const cursor = element("div.pixeledu-at");
-  const brush = element("div.pixeledu-brush");
+  const cursor = element("div.pixeledu-cursor");
+  const brush = element("div.pixeledu-cursor.pixeledu-brush");
   const [halo, line] = ["halo", "line"].map((name) => element(`svg:path.pixeledu-edge-${name}`));
   const box = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none" };
   const edge = element("svg:svg", { ...box, "aria-hidden": "true" }, halo, line);
   const says = element("p.pixeledu-spot.pixeledu-quiet", { "aria-live": "polite" });
   const node = element(
-    "div.pixeledu-canvas",
+    "div.pixeledu-picture.pixeledu-canvas",
     { style, tabindex: 0, role: "application", "aria-roledescription": "picture" },
     canvas,
     edge,
@@ -137,7 +137,7 @@ export function smallPictures(height, width, count, choose) {
   const most = Math.floor((PICTURE - GAP * (columns - 1)) / columns);
   const all = Array.from({ length: count }, (_, i) => {
     const { canvas, style, shown, show } = canvasOf(height, width, most);
-    const button = element("button.pixeledu-canvas", { type: "button", style }, canvas);
+    const button = element("button.pixeledu-picture.pixeledu-canvas", { type: "button", style }, canvas);
     button.addEventListener("click", () => choose(i));
     button.setAttribute("aria-label", `Picture ${i + 1}: look at it alone`);
     return { button, shown, show };

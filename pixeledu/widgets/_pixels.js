@@ -84,3 +84,19 @@ export function pixelMap({ height, width, box, pick, hover }) {
     say: (text) => node.setAttribute("aria-label", text),
   };
 }
+
+/** What `transportOf` must know of a figure whose position is a pixel of an image. */
+export function pixelByPixel(height, width) {
+  const pixels = height * width;
+  return {
+    stepsInUnit: 1,
+    last: () => pixels - 1,
+    rowAway: (position, rows) => {
+      const there = position + rows * width;
+      return there >= 0 && there < pixels ? there : position;
+    },
+    endOfRow: (position) => position - (position % width) + width - 1,
+    rowLength: () => width,
+    describe: (position) => `row ${Math.floor(position / width)}, column ${position % width}`,
+  };
+}

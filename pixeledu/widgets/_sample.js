@@ -2,61 +2,27 @@
 // the chart of a distribution, the words about it, the slider of temperatures.
 
 import { element } from "./util.js";
+import { barChart } from "./_chart.js";
 import { describe, distribution, locate, probability, tempered } from "./_replay.js";
 
 export const TEMPERATURES = [0.1, 3]; // the least and the most to show; sampling_player.py says so
 
 /**
- * The current distribution: a bar for each value, above the colours that the values would give. At
- * another temperature than the sample was drawn at, lines stay where the bars were.
+ * The current distribution. At another temperature than the sample was drawn at, lines stay where
+ * the bars were.
  */
 export function chartOf(replay) {
-  const { bars, barWidth, channels, levels, image, steps } = replay;
-  const columns = Array.from({ length: bars }, () => element("i", {}, element("b"), element("u")));
-  const chart = element("div.pixeledu-bars", { role: "img" }, ...columns);
-  const hidden = { "aria-hidden": "true" };
-  const ramp = element("div.pixeledu-ramp", hidden);
-  const texts = (...all) => all.map((text) => element("span", {}, String(text)));
-  const unit = barWidth > 1 ? `value, ${barWidth} to a bar` : "value";
-  const node = element(
-    "div.pixeledu-chart",
-    { style: `--bars:${bars}` },
-    element("div.pixeledu-probabilities", hidden, ...texts(1, 0.5, 0)),
-    chart,
-    ramp,
-    element("div.pixeledu-values", hidden, ...texts(0, unit, levels - 1)),
-  );
-
-  const shade = (value) => Math.round((255 * Math.min(value, levels - 1)) / (levels - 1));
-  const colour = (bar, place, channel) => {
-    const middle = shade(bar * barWidth + (barWidth - 1) / 2);
-    if (channels === 1) return `rgb(${[middle, middle, middle]})`;
-    const before = Array.from(image.subarray(place - channel, place), shade);
-    return `rgb(${[...before, middle, 0, 0].slice(0, 3)})`;
-  };
+  const { image, steps } = replay;
+  const chart = barChart(replay);
   const show = (step, temperature) => {
     const { channel, value } = locate(replay, step);
+    const before = image.subarray(steps[step] - channel, steps[step]);
     const drawn = distribution(replay, step);
     const other = temperature !== null && temperature !== replay.drawnAt;
-    const shares = other ? tempered(replay, step, temperature) : drawn;
-    columns.forEach((column, i) => {
-      column.classList.toggle("pixeledu-drawn", i === Math.floor(value / barWidth));
-      const [bar, line] = column.children;
-      bar.style.height = `${100 * shares[i]}%`;
-      line.style.bottom = `${100 * drawn[i]}%`;
-      line.hidden = !other;
-    });
-    const stop = (share, i) =>
-      `${colour(i, steps[step], channel)} ${(100 * i) / bars}% ${(100 * (i + 1)) / bars}%`;
-    ramp.style.background = `linear-gradient(90deg,${shares.map(stop)})`;
-    const likely = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, 3);
-    const name = (i) => {
-      const [from, to] = [i * barWidth, Math.min((i + 1) * barWidth, levels) - 1];
-      return `${from === to ? from : `${from} to ${to}`}: ${shares[i].toFixed(2)}`;
-    };
-    chart.setAttribute("aria-label", `Most probable values: ${likely.map(name).join("; ")}`);
+    if (other) chart.show(tempered(replay, step, temperature), value, before, drawn);
+    else chart.show(drawn, value, before);
   };
-  return { node, show };
+  return { node: chart.node, show };
 }
 
 /** What is said about the step, in words. */

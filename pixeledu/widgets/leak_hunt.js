@@ -1,8 +1,8 @@
 // A game: change a pixel, see which outputs change, and name the bug of the model.
 
-import { element, listen, politely } from "./util.js";
+import { element, listen, politely, shownIn } from "./util.js";
 import { answersOf, countChanges, evidenceAgainst, scoreOf, stateOf, unpackHunt } from "./_hunt.js";
-import { meaningOf, pixelMap } from "./_pixels.js";
+import { meaningOf, pixelByPixel, pixelMap } from "./_pixels.js";
 import { transportOf } from "./_transport.js";
 
 const SPEEDS = [1, 4, 16]; // pixels a second
@@ -22,7 +22,8 @@ function draw(model, el) {
   const last = hunted.length - 1;
   const shown = () => Math.min(Math.max(Math.trunc(model.get("shown")) || 0, 0), last);
   const answers = () => answersOf(game, model.get("answers"));
-  const place = (pixel) => `(row ${Math.floor(pixel / width)}, column ${pixel % width})`;
+  const grid = pixelByPixel(height, width);
+  const place = (pixel) => `(${grid.describe(pixel)})`;
   let said = null; // what the last answer was answered with: { on, text, output }
 
   const choose = (i) => {
@@ -68,19 +69,11 @@ function draw(model, el) {
   };
 
   const transport = transportOf(model, {
+    ...grid,
     trait: "position",
     words: { step: "pixel", slider: "The pixel that is changed", unit: "pixel" },
     speeds: SPEEDS,
     usualSpeed: 4,
-    stepsInUnit: 1,
-    last: () => pixels - 1,
-    rowAway: (position, rows) => {
-      const there = position + rows * width;
-      return there >= 0 && there < pixels ? there : position;
-    },
-    endOfRow: (position) => position - (position % width) + width - 1,
-    rowLength: () => width,
-    describe: (position) => `row ${Math.floor(position / width)}, column ${position % width}`,
     draw: (position, still) => {
       readout.setAttribute("aria-live", still ? "polite" : "off");
       const suspect = hunted[shown()];
@@ -188,16 +181,9 @@ function draw(model, el) {
   const stop = transport.start(root);
   const stopToo = listen(model, { "change:shown": show, "change:answers": show });
   show();
-  el.replaceChildren(root);
-  return () => {
-    stop();
-    stopToo();
-    root.remove();
-  };
+  return shownIn(el, root, stop, stopToo);
 }
 
-function render({ model, el }) {
-  return politely(el, () => draw(model, el));
-}
+const render = politely(draw);
 
 export default { render };

@@ -1,6 +1,6 @@
 // Trained models that draw in the page: new pictures, and what is missing of those that you paint.
 
-import { element, listen, politely } from "./util.js";
+import { element, listen, politely, shownIn } from "./util.js";
 import { largePicture, smallPictures } from "./_easel.js";
 import { pixelsUnder } from "./_painting.js";
 import { describe, endOfRow, rowAway, stepAt } from "./_replay.js";
@@ -303,17 +303,9 @@ function draw(model, el) {
     model,
     Object.fromEntries(SOURCES.map((name) => [`change:${name}`, refreshSoon])),
   );
-  el.replaceChildren(root);
-  return () => {
-    clearTimeout(timer);
-    stop();
-    stopToo();
-    root.remove();
-  };
+  return shownIn(el, root, stop, stopToo, () => clearTimeout(timer));
 }
 
-function render({ model, el }) {
-  return politely(el, () => draw(model, el));
-}
+const render = politely(draw);
 
 export default { render };

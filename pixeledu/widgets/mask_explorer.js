@@ -1,10 +1,10 @@
 // Slides a masked kernel over a small image and shows what each of its weights touches.
 
-import { element, listen, politely } from "./util.js";
+import { element, listen, politely, shownIn } from "./util.js";
 import { choicesOf, coloursOf, weightsOf } from "./_kernel_settings.js";
 import { SIZES, TYPES, describeWeight, isOpen, kernelOf, maskOf, offsetTo } from "./_masks.js";
 import { offsetsOf, pixelAt, reasonFor, touched } from "./_masks.js";
-import { meaningOf, pixelMap } from "./_pixels.js";
+import { meaningOf, pixelByPixel, pixelMap } from "./_pixels.js";
 import { transportOf } from "./_transport.js";
 
 const SPEEDS = [1, 4, 16]; // pixels a second
@@ -27,22 +27,14 @@ function draw(model, el) {
   const choose = (wanted) => {
     if (wanted.join() !== offset().join()) save("offset", wanted);
   };
-  const place = (pixel) => `row ${Math.floor(pixel / width)}, column ${pixel % width}`;
+  const grid = pixelByPixel(height, width);
 
   const transport = transportOf(model, {
+    ...grid,
     trait: "position",
     words: { step: "pixel", slider: "Where the kernel lies", unit: "pixel" },
     speeds: SPEEDS,
     usualSpeed: 4,
-    stepsInUnit: 1,
-    last: () => height * width - 1,
-    rowAway: (position, rows) => {
-      const there = position + rows * width;
-      return there >= 0 && there < height * width ? there : position;
-    },
-    endOfRow: (position) => position - (position % width) + width - 1,
-    rowLength: () => width,
-    describe: place,
     draw: (position, still) => show(position, still),
   });
 
@@ -116,7 +108,7 @@ function draw(model, el) {
     const pixels = touched(kernel, position).length;
     const says = [
       `Mask ${kernel.mask_type}, ${kernel.kernel_size}×${kernel.kernel_size}: ${open}`,
-      `Pixel (${place(position)}) reads ${pixels} pixel${pixels === 1 ? "" : "s"}`,
+      `Pixel (${grid.describe(position)}) reads ${pixels} pixel${pixels === 1 ? "" : "s"}`,
       describeWeight(kernel, position, [down, right]),
       reasonFor(kernel, [down, right]),
     ];
@@ -149,16 +141,9 @@ function draw(model, el) {
   const stop = transport.start(root);
   const changes = [...TRAITS.slice(2), "offset"].map((name) => [`change:${name}`, transport.show]);
   const stopToo = listen(model, Object.fromEntries(changes));
-  el.replaceChildren(root);
-  return () => {
-    stop();
-    stopToo();
-    root.remove();
-  };
+  return shownIn(el, root, stop, stopToo);
 }
 
-function render({ model, el }) {
-  return politely(el, () => draw(model, el));
-}
+const render = politely(draw);
 
 export default { render };

@@ -1,8 +1,8 @@
 // Shows what a pixel sees through one model and through another one, side by side.
 
-import { element, listen, politely } from "./util.js";
+import { element, listen, politely, shownIn } from "./util.js";
 import { describeField, kindOf, unpackFields } from "./_fields.js";
-import { meaningOf, pixelMap } from "./_pixels.js";
+import { meaningOf, pixelByPixel, pixelMap } from "./_pixels.js";
 import { transportOf } from "./_transport.js";
 
 const SPEEDS = [1, 4, 16, 64]; // pixels a second
@@ -51,25 +51,17 @@ function keyOf() {
 
 function draw(model, el) {
   const fields = unpackFields(model.get("data"));
-  const { height, width, pixels } = fields;
-  const placeOf = (position) => `row ${Math.floor(position / width)}, column ${position % width}`;
+  const { height, width } = fields;
+  const grid = pixelByPixel(height, width);
   const transport = transportOf(model, {
+    ...grid,
     trait: "position",
     words: { step: "pixel", slider: "The pixel that looks", unit: "pixel" },
     speeds: SPEEDS,
     usualSpeed: 4,
-    stepsInUnit: 1,
-    last: () => pixels - 1,
-    rowAway: (position, rows) => {
-      const there = position + rows * width;
-      return there >= 0 && there < pixels ? there : position;
-    },
-    endOfRow: (position) => position - (position % width) + width - 1,
-    rowLength: () => width,
-    describe: placeOf,
     draw: (position, still) => {
       readout.setAttribute("aria-live", still ? "polite" : "off");
-      readout.textContent = `From pixel (${placeOf(position)})`;
+      readout.textContent = `From pixel (${grid.describe(position)})`;
       for (const side of sides) side.show(position);
     },
   });
@@ -86,16 +78,9 @@ function draw(model, el) {
   );
   const stop = transport.start(root);
   const stopToo = listen(model, { "change:left": transport.show, "change:right": transport.show });
-  el.replaceChildren(root);
-  return () => {
-    stop();
-    stopToo();
-    root.remove();
-  };
+  return shownIn(el, root, stop, stopToo);
 }
 
-function render({ model, el }) {
-  return politely(el, () => draw(model, el));
-}
+const render = politely(draw);
 
 export default { render };

@@ -1,6 +1,6 @@
 // Replays one sampled image, value by value, beside the distribution each value was drawn from.
 
-import { element, followPointer, indexAt, listen, politely } from "./util.js";
+import { element, followPointer, indexAt, listen, politely, shownIn } from "./util.js";
 import { borderOfGiven, describe, endOfRow, locate, paint } from "./_replay.js";
 import { rowAway, stepAt, unpackAll } from "./_replay.js";
 import { TEMPERATURES, chartOf, readoutOf, temperatureOf } from "./_sample.js";
@@ -135,16 +135,9 @@ function draw(model, el) {
   const stop = transport.start(root);
   const choices = [several && "change:sample", heat && "change:temperature"].filter(Boolean);
   const stopToo = listen(model, Object.fromEntries(choices.map((name) => [name, transport.show])));
-  el.replaceChildren(root);
-  return () => {
-    stop();
-    stopToo();
-    root.remove();
-  };
+  return shownIn(el, root, stop, stopToo);
 }
 
-function render({ model, el }) {
-  return politely(el, () => draw(model, el));
-}
+const render = politely(draw);
 
 export default { render };

@@ -100,22 +100,34 @@ export function whole(value, least, most, name) {
   return value;
 }
 
+/** Put a figure into `el`; returns its clean-up, which calls `stops` and takes the figure away. */
+export function shownIn(el, root, ...stops) {
+  el.replaceChildren(root);
+  return () => {
+    for (const stop of stops) stop();
+    root.remove();
+  };
+}
+
 /**
- * Run `draw`, which puts a figure into `el` and returns its clean-up. If it fails, say so where
- * the figure would be: one figure with bad data must not take the page with it.
+ * Make a widget's `render` of `draw(model, el)`, which puts a figure into `el` and returns its
+ * clean-up. If it fails, say so where the figure would be: one figure with bad data must not take
+ * the page with it.
  */
-export function politely(el, draw) {
-  try {
-    return draw();
-  } catch (error) {
-    el.replaceChildren(
-      element(
-        "div.pixeledu.pixeledu-problem",
-        { role: "alert" },
-        element("strong", {}, "This figure cannot be shown."),
-        ` Its stored data are damaged: ${error.message}. Running the cell again may help.`,
-      ),
-    );
-    return () => el.replaceChildren();
-  }
+export function politely(draw) {
+  return ({ model, el }) => {
+    try {
+      return draw(model, el);
+    } catch (error) {
+      el.replaceChildren(
+        element(
+          "div.pixeledu.pixeledu-problem",
+          { role: "alert" },
+          element("strong", {}, "This figure cannot be shown."),
+          ` Its stored data are damaged: ${error.message}. Running the cell again may help.`,
+        ),
+      );
+      return () => el.replaceChildren();
+    }
+  };
 }

@@ -1,6 +1,6 @@
 // Shows which pixels a model computes at the same moment, step by step, beside the number of steps.
 
-import { element, followPointer, indexAt, listen, politely } from "./util.js";
+import { element, followPointer, indexAt, listen, politely, shownIn } from "./util.js";
 import { MODELS, PHASES, REASONS, columnOf, countOf, describeStep } from "./_schedule.js";
 import { formulaOf, progress, reasonOf, scheduleOf, stepAtPlace } from "./_schedule.js";
 import { transportOf } from "./_transport.js";
@@ -231,16 +231,9 @@ function draw(model, el) {
     "change:phase": change,
     "change:skewed": skew,
   });
-  el.replaceChildren(root);
-  return () => {
-    stop();
-    stopToo();
-    root.remove();
-  };
+  return shownIn(el, root, stop, stopToo);
 }
 
-function render({ model, el }) {
-  return politely(el, () => draw(model, el));
-}
+const render = politely(draw);
 
 export default { render };

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator
 
 from pixeledu.widgets import SamplingPlayer
@@ -177,3 +178,23 @@ def heights_with_and_without_javascript(visit, address: str, width: int):
         heights[javascript] = [box["height"] for box in boxes]
         assert all(box["x"] + box["width"] <= width for box in boxes)
     return page, heights[True], heights[False]
+
+
+def violations(page) -> str:
+    """What axe-core objects to in the figures of a page."""
+    # Without preload it does not fetch the style sheets again, which file:// forbids.
+    options = {"preload": False, "rules": {"target-size": {"enabled": True}}}
+    results = Axe().run(page, context="pixeledu-widget", options=options)
+    return results.generate_report() if results.violations_count else ""
+
+
+def layout_shifts(page) -> list[float]:
+    """How far, and how often, what stood on a page has been moved by what came later."""
+    return page.evaluate(
+        """new Promise(done => {
+          const seen = [];
+          new PerformanceObserver(list => seen.push(...list.getEntries().map(e => e.value)))
+            .observe({ type: "layout-shift", buffered: true });
+          setTimeout(() => done(seen), 200);
+        })"""
+    )

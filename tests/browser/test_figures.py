@@ -6,7 +6,6 @@ import figures
 import numpy as np
 import players
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from figures import LOOK_NAMES, LOOKS, NAMES, PHONE, Figure
 from playwright.sync_api import expect
 
@@ -16,17 +15,11 @@ def gallery(tmp_path_factory) -> str:
     return figures.write_all(tmp_path_factory.mktemp("figures"))
 
 
-def violations(page) -> str:
-    options = {"preload": False, "rules": {"target-size": {"enabled": True}}}
-    results = Axe().run(page, context="pixeledu-widget", options=options)
-    return results.generate_report() if results.violations_count else ""
-
-
 @pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
 def test_axe_finds_nothing_before_and_after_use(visit, gallery, theme, options):
     page = visit(gallery, theme=theme, **options).page
     if theme == "light":  # the dark ones after use: that shows more
-        assert violations(page) == ""
+        assert players.violations(page) == ""
     page.get_by_role("button", name="Kernel: 7×7").click()
     page.get_by_role("button", name="2. Mask B in the first layer").click()
     page.get_by_role("button", name="cold", exact=True).click()
@@ -34,7 +27,7 @@ def test_axe_finds_nothing_before_and_after_use(visit, gallery, theme, options):
     page.get_by_role("button", name="Model 4", exact=True).click()
     page.get_by_role("button", name="5. Mirrored images").click()  # wrong
     assert page.get_by_text("Not this one.").count() == 1
-    assert violations(page) == ""
+    assert players.violations(page) == ""
 
 
 @pytest.mark.parametrize(("options", "least"), [({}, 24), (PHONE, 44)], ids=["mouse", "finger"])
@@ -50,16 +43,6 @@ def test_controls_are_large_enough_to_hit(visit, gallery, options, least):
     assert min(sizes) >= least
 
 
-SHIFTS = """
-new Promise(done => {
-  const seen = [];
-  new PerformanceObserver(list => seen.push(...list.getEntries().map(e => e.value)))
-    .observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done(seen), 200);
-})
-"""
-
-
 @pytest.mark.parametrize("width", [320, 390, 640, 1280])
 def test_drawing_the_figures_moves_nothing_on_the_page(visit, gallery, width):
     page, drawn, plain = players.heights_with_and_without_javascript(visit, gallery, width)
@@ -67,7 +50,7 @@ def test_drawing_the_figures_moves_nothing_on_the_page(visit, gallery, width):
     for name in NAMES:
         group = Figure(page, name).group
         assert group.evaluate("group => group.scrollWidth <= group.clientWidth")
-    assert page.evaluate(SHIFTS) == []
+    assert players.layout_shifts(page) == []
     least = [widget._min_height for widget in figures.widgets().values()]
     assert all(height >= low - 2 for height, low in zip(drawn, least, strict=True))
 
@@ -176,7 +159,7 @@ def test_damaged_data_say_so_in_the_figure_and_the_page_lives_on(visit, tmp_path
     for (_, _, reason), message in zip(cases, messages.all_inner_texts(), strict=True):
         assert message.startswith("This figure cannot be shown. Its stored data are damaged: ")
         assert reason in message
-    assert violations(page) == ""
+    assert players.violations(page) == ""
     for name in NAMES:
         figure = Figure(page, name)
         figure.button("To the end").click()

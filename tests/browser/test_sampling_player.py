@@ -7,7 +7,6 @@ from base64 import b64encode
 import numpy as np
 import players
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from players import CHAPTER, TRACES, Player
 from playwright.sync_api import expect
 
@@ -440,22 +439,14 @@ def test_cleaning_up_a_view_leaves_nothing_behind(two_views):
 # ---- for everybody ----------------------------------------------------------------------------
 
 
-def violations(page) -> str:
-    """What axe-core objects to in the figures of a page."""
-    # Without preload it does not fetch the style sheets again, which file:// forbids.
-    options = {"preload": False, "rules": {"target-size": {"enabled": True}}}
-    results = Axe().run(page, context="pixeledu-widget", options=options)
-    return results.generate_report() if results.violations_count else ""
-
-
 @pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
 def test_axe_finds_nothing(visit, address, theme, options):
     page = visit(address, theme=theme, **options).page
     player = Player(page)
-    assert violations(page) == ""
+    assert players.violations(page) == ""
     player.button("To the end").click()
     player.button("Play").click()
-    assert violations(page) == ""
+    assert players.violations(page) == ""
 
 
 @pytest.mark.parametrize(("options", "least"), [({}, 24), (PHONE, 44)], ids=["mouse", "finger"])
@@ -598,7 +589,7 @@ def test_damaged_data_say_so_in_the_figure_and_the_page_lives_on(visit, tmp_path
     for reason, message in zip(cases, messages.all_inner_texts(), strict=True):
         assert message.startswith("This figure cannot be shown. Its stored data are damaged: ")
         assert reason in message
-    assert violations(page) == ""
+    assert players.violations(page) == ""
     player = Player(page, "sound")
     player.button("To the end").click()
     assert player.position == 63

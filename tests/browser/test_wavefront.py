@@ -6,7 +6,6 @@ import re
 import numpy as np
 import players
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
 from pixeledu.widgets import Wavefront
@@ -471,24 +470,16 @@ def test_cleaning_up_a_view_leaves_nothing_behind(two_views):
 # ---- for everybody ----------------------------------------------------------------------------
 
 
-def violations(page) -> str:
-    """What axe-core objects to in the figures of a page."""
-    # Without preload it does not fetch the style sheets again, which file:// forbids.
-    options = {"preload": False, "rules": {"target-size": {"enabled": True}}}
-    results = Axe().run(page, context="pixeledu-widget", options=options)
-    return results.generate_report() if results.violations_count else ""
-
-
 @pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
 def test_axe_finds_nothing(visit, tmp_path, theme, options):
     page = visit(players.write_page(tmp_path, GALLERY[0].html()), theme=theme, **options).page
     figure = Figure(page)
-    assert violations(page) == ""
+    assert players.violations(page) == ""
     figure.skewing.check()
     figure.scrubber.fill("7")
-    assert violations(page) == ""
+    assert players.violations(page) == ""
     figure.choice("row-lstm", "sampling").click()
-    assert violations(page) == ""
+    assert players.violations(page) == ""
 
 
 @pytest.mark.parametrize(("options", "least"), [({}, 24), (PHONE, 44)], ids=["mouse", "finger"])
@@ -512,22 +503,12 @@ def test_drawing_the_figures_moves_nothing_on_the_page(visit, gallery, width):
         assert group.evaluate("group => group.scrollWidth <= group.clientWidth")
 
 
-SHIFTS = """
-new Promise(done => {
-  const seen = [];
-  new PerformanceObserver(list => seen.push(...list.getEntries().map(e => e.value)))
-    .observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done(seen), 200);
-})
-"""
-
-
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["wide", "phone"])
 def test_nothing_shifts_while_it_loads_and_no_control_moves_while_it_is_used(
     visit, gallery, options
 ):
     figure = Figure(visit(gallery, **options).page)
-    assert figure.page.evaluate(SHIFTS) == []
+    assert players.layout_shifts(figure.page) == []
 
     def places() -> list:
         moving = [figure.maps.first, figure.button("Play"), figure.scrubber]
@@ -595,7 +576,7 @@ def test_damaged_data_say_so_in_the_figure_and_the_page_lives_on(visit, tmp_path
     for reason, message in zip(cases, messages.all_inner_texts(), strict=True):
         assert message.startswith("This figure cannot be shown. Its stored data are damaged: ")
         assert reason in message
-    assert violations(page) == ""
+    assert players.violations(page) == ""
     figure = Figure(page)
     figure.button("To the end").click()
     assert figure.counter == (15, 15)
