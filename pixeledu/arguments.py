@@ -144,7 +144,11 @@ def parser() -> argparse.ArgumentParser:
     _add_checkpoint(command)
     _add_data(command)
     command.add_argument(
-        "--n", metavar="N", type=_count, default=1000, help="images to measure it on (%(default)s)"
+        *("-n", "--n"),
+        metavar="N",
+        type=_count,
+        default=1000,
+        help="images to measure it on (%(default)s)",
     )
     command.add_argument(
         "--dtype",
