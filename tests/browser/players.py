@@ -1,10 +1,12 @@
 """Sampling players with known numbers, on pages of their own and on the book's."""
 
+import gzip
 import json
 import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from axe_playwright_python.sync_playwright import Axe
@@ -198,3 +200,13 @@ def layout_shifts(page) -> list[float]:
           setTimeout(() => done(seen), 200);
         })"""
     )
+
+
+def compressed_weights(page, site: Path) -> dict[str, int]:
+    """The bytes of each file that a page of the site has loaded, as a server compresses it."""
+    page.wait_for_load_state("networkidle")
+    loaded = page.evaluate(
+        "performance.getEntries().filter(e => e.decodedBodySize).map(e => e.name)"
+    )
+    paths = {unquote(urlsplit(name).path.removeprefix("/")) for name in loaded}
+    return {path: len(gzip.compress((site / path).read_bytes(), 6)) for path in sorted(paths)}

@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from fontTools.ttLib import TTFont
+from players import compressed_weights, layout_shifts
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[2]
@@ -65,14 +67,27 @@ def test_a_page_reads_without_javascript(visit, page_name):
         assert widget.inner_text().strip()
 
 
-def test_a_page_weighs_less_than_two_megabytes(visit, page_name):
-    """Everything that a first visit loads, before the server compresses it."""
+def test_a_page_weighs_little_stands_still_and_has_all_its_icons(visit, page_name, site):
     page = visit(page_name).page
-    page.wait_for_load_state("networkidle")
-    weights = page.evaluate(
-        "performance.getEntries().filter(e => e.decodedBodySize).map(e => [e.name, e.decodedBodySize])"
-    )
-    assert sum(weight for _, weight in weights) < 2_000_000, sorted(weights, key=lambda w: -w[1])
+    weights = compressed_weights(page, site)
+    assert sum(weights.values()) < 700_000, sorted(weights.items(), key=lambda item: -item[1])
+    assert sum(layout_shifts(page)) < 0.05
+    shown = page.evaluate(ICONS)
+    assert len(shown) > 5
+    assert set("".join(shown)) <= icons_of(site)
+
+
+# What stands before or after an element in letters for private use: icons, and nothing else.
+ICONS = """[...document.querySelectorAll("*")]
+  .flatMap(e => ["::before", "::after"].map(part => getComputedStyle(e, part).content))
+  .flatMap(text => text.match(/[\\ue000-\\uf8ff]/g) ?? [])"""
+
+
+@lru_cache
+def icons_of(site: Path) -> set[str]:
+    """The icons of all fonts that the site has for them."""
+    fonts = (site / "_static/vendor/fontawesome/webfonts").glob("*.woff2")
+    return {chr(code) for path in fonts for code in TTFont(path).getBestCmap()}
 
 
 # ---- single places ----------------------------------------------------------------------------
