@@ -1,20 +1,13 @@
 // A game: change a pixel, see which outputs change, and name the bug of the model.
 
 import { element, listen, politely, shownIn } from "./util.js";
-import { answersOf, countChanges, evidenceAgainst, scoreOf, stateOf, unpackHunt } from "./_hunt.js";
+import { boardOf } from "./_board.js";
+import { answersOf, countChanges, evidenceAgainst, stateOf, unpackHunt } from "./_hunt.js";
 import { meaningOf, pixelByPixel, pixelMap } from "./_pixels.js";
 import { transportOf } from "./_transport.js";
 
 const SPEEDS = [1, 4, 16]; // pixels a second
 const MAP = { width: 308, height: 240 }; // px, the map at most; leak_hunt.py says the same
-
-/** Buttons in a row or a column: `names` on them, `press(i)` when one is pressed. */
-function buttonsOf(kind, names, press) {
-  const buttons = names.map((name, i) => {
-    return element("button.pixeledu-choice", { type: "button", onclick: () => press(i) }, name);
-  });
-  return { buttons, node: element(`div.${kind}`, {}, ...buttons) };
-}
 
 function draw(model, el) {
   const game = unpackHunt(model.get("data"));
@@ -92,13 +85,7 @@ function draw(model, el) {
   const readout = element("p.pixeledu-readout", { "aria-atomic": "true" }, ...lines);
   const pick = (row, column) => transport.jump(row * width + column);
   const map = pixelMap({ height, width, box: MAP, pick });
-  const numbers = hunted.map((_, i) => String(i + 1));
-  const models = buttonsOf("pixeledu-models", numbers, choose);
-  const names = buttonsOf("pixeledu-names", suspects.map((suspect) => suspect.title), answer);
-  const feedback = element("p.pixeledu-feedback", { role: "status" });
-  const score = element("span");
-  const command = (text, onclick) =>
-    element("button.pixeledu-choice", { type: "button", onclick }, text);
+  const board = boardOf(game, { choose, answer, next, again });
   const legend = element(
     "p.pixeledu-legend.pixeledu-quiet",
     {},
@@ -109,30 +96,7 @@ function draw(model, el) {
   );
 
   const show = () => {
-    const [at, all] = [shown(), answers()];
-    const solved = (i) => all[i].includes(hunted[i].name);
-    models.buttons.forEach((button, i) => {
-      button.textContent = solved(i) ? `${i + 1} ✓` : String(i + 1);
-      button.setAttribute("aria-label", `Model ${i + 1}${solved(i) ? ", named" : ""}`);
-      button.setAttribute("aria-pressed", i === at);
-    });
-    names.buttons.forEach((button, i) => {
-      const tried = all[at].includes(suspects[i].name);
-      const right = tried && suspects[i] === hunted[at];
-      button.dataset.verdict = right ? "right" : tried ? "wrong" : "";
-      const mark = right ? " ✓" : tried ? " ✗" : "";
-      button.textContent = `${i + 1}. ${suspects[i].title}${mark}`;
-      const verdict = right ? ", right" : tried ? ", not this one" : "";
-      button.setAttribute("aria-label", `${i + 1}. ${suspects[i].title}${verdict}`);
-    });
-    const { named, first } = scoreOf(game, all);
-    const count = named === hunted.length ? `All ${named}` : `${named} of ${hunted.length}`;
-    score.textContent = `${count} named, ${first} at the first try`;
-    const found = hunted[at];
-    const text = said?.on === at ? said.text : solved(at) ? `${found.title}. ${found.explains}` : "";
-    const keys = `Keys 1 to ${suspects.length} choose, N goes on.`;
-    const hint = `Change pixels, look what changes, and choose a name. ${keys}`;
-    if (feedback.textContent !== (text || hint)) feedback.textContent = text || hint;
+    board.show(shown(), answers(), said?.on === shown() ? said.text : "");
     transport.show();
   };
   const press = (event) => {
@@ -156,25 +120,12 @@ function draw(model, el) {
         "div.pixeledu-scene",
         {},
         element("div.pixeledu-title", { "aria-hidden": "true" }, "Model"),
-        models.node,
+        board.models,
         map.node,
         readout,
         legend,
       ),
-      element(
-        "div.pixeledu-verdict",
-        {},
-        element("div.pixeledu-title", { "aria-hidden": "true" }, "Which bug has it?"),
-        names.node,
-        feedback,
-        element(
-          "div.pixeledu-score",
-          {},
-          score,
-          command("Next model", next),
-          command("Begin again", again),
-        ),
-      ),
+      board.node,
     ),
     element("div.pixeledu-controls", {}, transport.buttons, transport.scrub),
   );

@@ -12,7 +12,7 @@ MODELS = {"pixelcnn": "PixelCNN", "row-lstm": "Row LSTM", "diagonal-bilstm": "Di
 PHASES = ("training", "sampling")
 SPEEDS = (1, 2, 4, 16, 64)
 _LONGEST = 32  # pixels in a row or column, at most
-_MAPS = (320, 340)  # px for all maps, width and height; wavefront.js says the same
+_MAPS = (320, 340)  # px for all maps, width and height; _stage.js says the same
 # Heights kept free for the words and the maps; wavefront.css says the same.
 _WORDS_TALL, _MAPS_TALL = "max(420px, 744px - 75vw)", "464px"
 

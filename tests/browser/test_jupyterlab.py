@@ -1,4 +1,4 @@
-"""The sampling player in a real JupyterLab: its stored output, and the live widget with a kernel."""
+"""The figures in a real JupyterLab: their stored output, and the live widgets with a kernel."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import figures
 import nbformat
 import players
 import pytest
+import test_live_sampler
 from figures import Figure
 from players import Player
 from playwright.sync_api import Page, expect
@@ -35,6 +36,12 @@ CELLS = [
     "display(explorer, field, hunt, samples)",
     "print(explorer.mask_type, explorer.offset, field.left, hunt.score, samples.sample)",
     "explorer.kernel_size = 3; field.position = 8; hunt.shown = 2; samples.temperature = 1.5",
+    "import test_live_sampler\n"
+    "from pixeledu.widgets import Wavefront\n"
+    "front, live = Wavefront(6, 8), test_live_sampler.twin()\n"
+    "display(front, live)",
+    "print(front.step, front.model, live.model, live.seed, int(live.picture.sum()))",
+    "front.phase = 'sampling'; live.temperature = 0.5; live.seed = 7",
 ]
 
 
@@ -151,7 +158,28 @@ def operate_the_other_figures(notebook: Notebook) -> None:
     expect(samples.group.get_by_text("Temperature 1.50")).to_be_visible()
 
 
-def test_the_player_lives_in_jupyterlab(browser, lab):
+def operate_what_draws(notebook: Notebook) -> None:
+    """And for the wavefront, and the models that draw in the page."""
+    notebook.run(7)
+    group = notebook.page.get_by_role("group", name="Which pixels are computed at the same moment")
+    step = group.get_by_role("slider", name="Step")
+    group.get_by_role("button", name="Row LSTM, training").click()
+    step.press("ArrowRight")
+    figure = test_live_sampler.Figure(notebook.page)
+    figure.model.select_option("Rows")
+    figure.button("New sample").click()
+    python = test_live_sampler.twin(model="Rows", seed=1)
+    notebook.wait_until_printed(8, f"1 row-lstm Rows 1 {python.picture.sum()}")
+    notebook.run(9)
+    expect(group.get_by_role("button", name="Row LSTM, sampling")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(figure.seed).to_have_value("7")
+    python.temperature, python.seed = 0.5, 7
+    figure.shows(python)
+
+
+def test_the_figures_live_in_jupyterlab(browser, lab):
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     elsewhere, exceptions = [], []
     page.on("request", lambda r: None if "127.0.0.1" in r.url else elsewhere.append(r.url))
@@ -188,6 +216,7 @@ def test_the_player_lives_in_jupyterlab(browser, lab):
     expect(player.button("Play")).to_be_visible()
     notebook.wait_until_printed(2, "position 63 speed 64 playing False")
     operate_the_other_figures(notebook)
+    operate_what_draws(notebook)
 
     assert exceptions == []
     assert [url for url in elsewhere if not url.startswith(("data:", "blob:"))] == []

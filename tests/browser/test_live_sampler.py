@@ -194,7 +194,7 @@ def test_a_mouse_alone_is_enough(visit, single):
 
 
 def test_a_finger_alone_is_enough(visit, single):
-    page = visit(single, **PHONE).page
+    page = visit(single, theme="dark", **PHONE).page
     figure, python = Figure(page), twin()
     figure.button("New sample").tap()
     python.seed = 1
@@ -230,7 +230,7 @@ def test_a_finger_alone_is_enough(visit, single):
 
 
 def test_a_keyboard_alone_is_enough(visit, single):
-    figure, python = Figure(visit(single).page), twin()
+    figure, python = Figure(visit(single, theme="dark").page), twin()
     page = figure.page
 
     def press(*keys: str) -> None:

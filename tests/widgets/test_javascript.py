@@ -99,11 +99,12 @@ def test_python_and_javascript_agree_on_speeds_and_size():
     assert f"const PICTURE = {sampling_player._PICTURE};" in script
     assert f"flex: 0 1 {sampling_player._PICTURE}px; /* the picture" in style
 
-    script = (WIDGETS / "wavefront.js").read_text()
     style = (WIDGETS / "wavefront.css").read_text()
-    assert f"const SPEEDS = {list(wavefront.SPEEDS)};" in script
+    speeds = f"const SPEEDS = {list(wavefront.SPEEDS)};"
+    assert speeds in (WIDGETS / "wavefront.js").read_text()
     width, height = wavefront._MAPS
-    assert f"const MAPS = {{ width: {width}, height: {height} }};" in script
+    box = f"const MAPS = {{ width: {width}, height: {height} }};"
+    assert box in (WIDGETS / "_stage.js").read_text()
     assert f"flex: 0 1 {width}px;" in style
     for tall in (wavefront._WORDS_TALL, wavefront._MAPS_TALL):
         assert style.count(f"min-height: {tall};") == 1
