@@ -14,6 +14,7 @@ from pixeledu.noise import SharedNoise
 from pixeledu.pictures import as_rgb
 from pixeledu.widgets import LiveSampler
 from pixeledu.widgets.live_sampler import MANY
+from pixeledu.widgets.offers import page_models
 
 PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
 LOOKS = [("light", {}), ("dark", {}), ("light", PHONE), ("dark", PHONE)]
@@ -299,6 +300,23 @@ def test_a_keyboard_alone_is_enough(visit, single):
     for key, speed in (("-", "256"), ("-", "64"), ("+", "256"), ("+", "1000000")):
         press(key)
         assert figure.speed.input_value() == speed
+
+
+@pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
+def test_every_model_of_the_book_draws_on_its_page(visit, site, theme, options):
+    phone = "width" in options
+    playground = "book/playground.html"
+    address = playground if phone else (site / playground).as_uri()  # served, or from a folder
+    figure = Figure(visit(address, theme=theme, **options).page)
+    press = Locator.tap if phone else Locator.click
+    press(figure.button("New sample"))
+    names = figure.model.locator("option").evaluate_all("all => all.map(o => o.value)")
+    assert names == page_models()
+    for name in names[:: 1 if theme == "light" else 3]:
+        figure.model.select_option(name)
+        figure.shows(LiveSampler(model=name, seed=1))
+    press(figure.button("Erase lower half"))
+    assert figure.steps == figure.painted().shape[0] // 2 * figure.painted().shape[1]
 
 
 # ---- what is shown ----------------------------------------------------------------------------
