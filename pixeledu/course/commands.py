@@ -101,7 +101,7 @@ def _grade(options: argparse.Namespace) -> None:
             Path(options.folder),
             exercises_folder(),
             options.chapter,
-            workers=options.workers or len(os.sched_getaffinity(0)),
+            workers=options.workers or _processors(),
             started=bar.reset,
             done=bar.update,
         )
@@ -114,6 +114,13 @@ def _grade(options: argparse.Namespace) -> None:
     if unread:
         print(f"not graded: {', '.join(map(repr, unread))}")
     print(f"saved: {', '.join(map(str, paths))}")
+
+
+def _processors() -> int:
+    """How many processors this program may use, where the system tells; else how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _is_unread(graded: Graded) -> bool:

@@ -211,16 +211,23 @@ def warnings() -> list[str]:
     """Say what this system does not keep from the answers that are graded on it."""
     if namespaces():
         return []
+    root = os.geteuid() == 0
     found = [
         "No network namespace can be made here: answers can reach the network.",
-        "No file system of its own can be made here: answers can read every file that "
+        "No file system of its own can be made here: answers can "
         + (
-            "all users of this machine can read"
-            if os.geteuid() == 0
-            else "you can read, other submissions and the reference notebook too"
-        )
-        + ". Grade on Linux where `unshare --user --net true` works, or as root.",
+            "read every file that all users of this machine can read."
+            if root
+            else "read and change every file that you can, other submissions and the reference "
+            "notebook too."
+        ),
     ]
+    if not root:
+        found.append(
+            "No process namespace can be made here: answers run as you and can end any program "
+            "of yours, the grading too."
+        )
+    found[-1] += " Grade on Linux where `unshare --user --net true` works, or as root."
     if sys.platform != "linux":
         found.append("The limit on memory does not hold on this system.")
     return found

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import classes
@@ -11,6 +13,7 @@ from classes import PRINTED, RIGHT, WRONG, cell_of, chapter, filled, handed_out
 from pixeledu.course.grading import FAILED, NOT_ATTEMPTED, PASSED, grade_folder
 from pixeledu.course.sandbox import namespaces
 
+PACKAGE = Path(classes.learners.__code__.co_filename).parents[1]
 needs_namespaces = pytest.mark.usefixtures("_namespaces")
 
 
@@ -148,16 +151,13 @@ HOSTILE = {
 }
 
 
-@needs_namespaces
-def test_no_hostile_answer_passes_and_the_right_one_beside_them_does(world):
-    names = list(HOSTILE)
-    made = chapter(*names)
-    out = handed_out(made, world.exercises)
-    package = Path(classes.learners.__code__.co_filename).parents[1]
+def hand_in_hostile(world, names: list[str]) -> None:
+    """Two learners: one whose answers are hostile, and one who is right."""
+    out = handed_out(chapter(*names), world.exercises)
     files = {
         "REFERENCE": str(world.exercises / "01_sums.ipynb"),
         "OTHERS": str(world.folder / "good.ipynb"),
-        "PACKAGE": str(package),
+        "PACKAGE": str(PACKAGE),
     }
     answers = {}
     for name in names:
@@ -166,20 +166,51 @@ def test_no_hostile_answer_passes_and_the_right_one_beside_them_does(world):
             answers[name] = answers[name].replace(word, path)
     world.hand_in("hostile", filled(out, answers))
     world.hand_in("good", filled(out, dict.fromkeys(names, RIGHT)))
-    before = {path: path.read_bytes() for path in [*world.exercises.rglob("*.*")]}
 
-    grades = world.grade()
 
+def check_hostile(grades: dict[str, dict[str, tuple[str, str]]]) -> None:
+    """No hostile answer has passed, each report says why, and the right ones have passed."""
     assert {status for status, _ in grades["good"].values()} == {PASSED}
     for name, (status, message) in grades["hostile"].items():
-        if name == "is_right":
-            assert status == PASSED
-            continue
-        assert status == FAILED, (name, message)
+        assert status == (PASSED if name == "is_right" else FAILED), (name, message)
         assert HOSTILE[name][1] in message, (name, message)
     assert "written" not in grades["hostile"]["writes"][1]
+
+
+@needs_namespaces
+def test_no_hostile_answer_passes_and_the_right_one_beside_them_does(world):
+    hand_in_hostile(world, list(HOSTILE))
+    before = {path: path.read_bytes() for path in [*world.exercises.rglob("*.*")]}
+    check_hostile(world.grade())
     assert {path: path.read_bytes() for path in before} == before
-    assert not (package / "x").exists()
+    assert not (PACKAGE / "x").exists()
+
+
+ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+# Should a wall not hold, the processes that an answer ends are those in here.
+ALONE = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
+GRADE = """
+import json, sys
+from pathlib import Path
+from pixeledu.course.grading import grade_folder
+_, graded = grade_folder(Path(sys.argv[1]), Path(sys.argv[2]), "01")
+print(json.dumps({one.student: {its.task: [its.status, its.message] for its in one.grades} for one in graded}))
+"""
+
+
+@needs_namespaces
+def test_an_ordinary_user_grades_hostile_answers_as_safely_as_root(world):
+    # Without "forks": this user is root by another name, and for root no limit on processes holds.
+    names = ["patches_us", "kills", "calls_home", "looks_around", "writes", "is_right"]
+    hand_in_hostile(world, names)
+    done = subprocess.run(
+        [*ORDINARY, *ALONE, sys.executable, "-c", GRADE, world.folder, world.exercises],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    check_hostile(json.loads(done.stdout))
 
 
 TASKS = ("one", "two", "three", "four", "five", "six")

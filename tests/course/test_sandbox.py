@@ -108,12 +108,14 @@ def test_answers_never_run_as_root_without_walls():
             Sandbox("", namespaces=(), user=None)
 
 
-def test_a_system_without_namespaces_is_named_with_its_dangers(monkeypatch):
+@pytest.mark.parametrize(("user", "words"), [(0, ["network", "read"]), (1000, ["change", "end"])])
+def test_a_system_without_namespaces_is_named_with_its_dangers(monkeypatch, user, words):
     assert warnings() == []
     monkeypatch.setattr(module, "namespaces", lambda: ())
-    text = " ".join(warnings())
-    assert "network" in text
-    assert "read" in text
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    found = warnings()
+    assert all(word in " ".join(found) for word in words)
+    assert "unshare --user --net true" in found[-1]
 
 
 def test_a_process_that_does_not_start_says_why():
