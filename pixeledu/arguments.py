@@ -33,7 +33,10 @@ def parser() -> argparse.ArgumentParser:
         "--model", metavar="NAME", default="pixelcnn", help="one of those below (%(default)s)"
     )
     command.add_argument(
-        "--data", metavar="NAME", default="digits", help="the image set (%(default)s)"
+        "--data",
+        metavar="NAME",
+        default="digits",
+        help="the image set, or the folder of one (%(default)s)",
     )
     command.add_argument(
         "--levels", metavar="N", type=int, help="reduce the images to this many levels"
@@ -160,8 +163,42 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--out", metavar="PATH", default="model.pxe", help="the file to write (%(default)s)"
     )
+    _add_prepare(commands)
     _add_exercise(commands)
     return whole
+
+
+def _add_prepare(commands) -> None:
+    command = commands.add_parser(
+        "data",
+        help="make an image set of your own pictures",
+        description="Make an image set of your own pictures, for --data of the other commands.",
+        epilog="example:\n  pixeledu data prepare holiday --out sets/holiday --size 32x32",
+    )
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    action = actions.add_parser(
+        "prepare",
+        help="turn a folder of pictures into an image set",
+        description="Cut the middle out of every picture below a folder, scale it, and write all\n"
+        "of them into one file that is read as it is used: the set may be larger than the\n"
+        "memory. A tenth of the pictures is for testing and a tenth for validation; the\n"
+        "SHA-256 of its path decides. What cannot be read is named and left out. Stopped at\n"
+        "any moment, the same command goes on where it was.",
+        epilog="example:\n  pixeledu data prepare holiday --out sets/holiday --size 32x32",
+    )
+    action.add_argument("folder", metavar="FOLDER", help="pictures, in folders or not")
+    action.add_argument("--out", metavar="SET", required=True, help="the folder of the image set")
+    action.add_argument(
+        "--size", metavar="HxW", type=_size, default=(64, 64), help="of the images (64x64)"
+    )
+    action.add_argument("--grey", action="store_true", help="one channel instead of three colours")
+    action.add_argument(
+        "--levels",
+        metavar="N",
+        type=int,
+        default=256,
+        help="values a pixel can take (%(default)s)",
+    )
 
 
 def _add_exercise(commands) -> None:
@@ -220,7 +257,9 @@ def _add_checkpoint(command: argparse.ArgumentParser) -> None:
 
 def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--data", metavar="NAME", help="the image set (the one the model was trained on)"
+        "--data",
+        metavar="NAME",
+        help="the image set, or the folder of one (the one the model was trained on)",
     )
     command.add_argument(
         "--split", metavar="NAME", default="test", help="train, valid or test (%(default)s)"

@@ -199,6 +199,13 @@ def _remove(temporary: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path, *names: str) -> None:
+    """Remove what writers of these files that were killed have left; nobody may be writing them."""
+    for name in names:
+        for leftover in folder.glob(f".{name}.*.tmp"):
+            leftover.unlink()
+
+
 def cannot_write(path: Path, error: OSError) -> OSError:
     """Return an error of the same kind that says what to do."""
     return OSError(

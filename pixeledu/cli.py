@@ -1,4 +1,4 @@
-"""The command line: `python -m pixeledu train | evaluate | sample | complete | pretrained | export`.
+"""The command line: `python -m pixeledu COMMAND`; `python -m pixeledu --help` lists the commands.
 
 Results go to stdout, bars and errors to stderr. An error is one line, with exit code 2. Started
 several times by `torchrun` or `accelerate launch`, the processes share the work; one of them speaks.
@@ -7,6 +7,7 @@ several times by `torchrun` or `accelerate launch`, the processes share the work
 import argparse
 import contextlib
 import io
+import itertools
 import math
 import os
 import sys
@@ -60,8 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     except LeaderFailed:  # it has said why
         return 2
     except KeyboardInterrupt:
-        training = options is not None and options.command == "train"
-        again = "; the same command goes on from the last checkpoint" if training else ""
+        again = _GOES_ON.get(options and options.command, "")
         _complain(crew, f"\npixeledu: stopped{again}")
         return 130
     except BrokenPipeError:  # the reader of stdout has left: nobody is there to be told
@@ -106,7 +106,7 @@ def _train(options: argparse.Namespace) -> None:
         levels=train.levels,
         **{name: size for name, size in sizes.items() if size is not None},
     )
-    folder = Path(options.out or f"runs/{options.model}-{options.data}")
+    folder = Path(options.out or f"runs/{options.model}-{Path(os.path.abspath(options.data)).name}")
     step = read_info(folder / LAST).get("step") if (folder / LAST).exists() else None
     history = fit(
         model,
@@ -201,6 +201,25 @@ def _exercise(options: argparse.Namespace) -> None:
     exercise(options)
 
 
+def _prepare(options: argparse.Namespace) -> None:
+    from pixeledu.image_folder import prepare_images, unreadable
+
+    facts = prepare_images(
+        options.folder,
+        options.out,
+        size=options.size,
+        channels=1 if options.grey else 3,
+        levels=options.levels,
+        progress=sys.stderr.isatty(),
+    )
+    for split, (first, last) in facts["splits"].items():
+        print(f"{split}: {last - first} images")
+    print(f"unreadable: {facts['unreadable']} pictures")
+    for line in itertools.islice(unreadable(options.out), 10):
+        print(f"  {line['file']!a}: {line['unreadable']}")
+    print(f"saved: {options.out}")
+
+
 def _export(options: argparse.Namespace) -> None:
     model, info = load_checkpoint(options.checkpoint), read_info(options.checkpoint)
     facts = {name: info[name] for name in ("size", "data") if name in info}
@@ -222,7 +241,12 @@ _COMMANDS = {
     "complete": _complete,
     "pretrained": _pretrained,
     "export": _export,
+    "data": _prepare,
     "exercise": _exercise,
+}
+_GOES_ON = {
+    "train": "; the same command goes on from the last checkpoint",
+    "data": "; the same command goes on where it was",
 }
 _SHARED = ("train", "evaluate", "sample", "complete")  # all processes work; else the first one
 

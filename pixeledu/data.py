@@ -139,15 +139,15 @@ def load_images(name: str | Path, split: str = "train") -> ImageData:
     if name and isinstance(name, str | Path) and name not in DATASETS and Path(name).is_dir():
         if not is_image_set(name):
             raise ValueError(
-                f"{name} is a folder, but no image set: make one of the pictures in it with "
-                f"`pixeledu data prepare {name} --out SET`, and load that"
+                f"{name} is a folder, but no finished image set: make one of a folder of pictures "
+                f"with `pixeledu data prepare FOLDER --out SET`, and load SET"
             )
         images, levels = open_images(name, split)
         return ImageData(images, None, levels)
     if not isinstance(name, str) or name not in DATASETS:
         near = get_close_matches(str(name).lower(), DATASETS, n=1)
         raise ValueError(
-            f"name must be one of {', '.join(DATASETS)}, got {name!r}"
+            f"name must be one of {', '.join(DATASETS)}, or a folder, got {name!r}"
             + (f"; did you mean {near[0]!r}?" if near else "")
         )
     images, labels, levels = _LOADERS[name](split)

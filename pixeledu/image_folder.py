@@ -1,28 +1,29 @@
 """From a folder of pictures to an image set on disk: `pixeledu data prepare`."""
 
-import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 from math import prod
 from pathlib import Path
+from warnings import catch_warnings
 
 import numpy as np
+from tqdm.auto import tqdm
 
-from pixeledu.checkpoints import cannot_write, write_atomically
+from pixeledu.checkpoints import cannot_write, remove_leftovers, write_atomically
 from pixeledu.checks import positive_int
 from pixeledu.data_files import imported
 from pixeledu.image_set import IMAGES, INDEX, KIND, SET, SPLITS, npy_header, read_facts
+from pixeledu.picture_files import SUFFIXES, TOO_LARGE, picture_names, read_picture
 from pixeledu.run_folder import only_user_of
 
-# What counts as a picture, and the only decoders that are let near it: some of Pillow's others start
-# programs. What a file is called does not decide which of these reads it.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-CHUNK = 256  # pictures between two moments from which the work can go on
+# Between two moments from which the work can go on, there are at most
+CHUNK = 256  # pictures
+CHUNK_BYTES = 2**23  # bytes of their images, or one image
 
 
 def prepare_images(
@@ -36,16 +37,18 @@ def prepare_images(
 ) -> dict:
     """Turn a folder of pictures into an image set that `load_images` opens without reading it.
 
-    The middle of each picture, as large as the shape of the images allows, is scaled down to their
-    size by averaging. The pictures are put in the order of the SHA-256 of their paths inside the
-    folder: the first tenth is for testing, the second for validation, the rest for training.
+    The middle of each picture, as large as the shape of the images allows, is scaled to their
+    size: a pixel is the mean of those whose centres lie in it, or the nearest one. Transparent
+    pictures lie on white, and of moving ones the first frame counts. The pictures are put in the
+    order of the SHA-256 of their paths inside the folder: the first tenth is for testing, the
+    second for validation, the rest for training.
 
     Stopped at any moment, the same call goes on where it was. What cannot be read is left out, and
     the index says why.
 
     Args:
         folder: where the pictures are; folders in it are searched too.
-        out: the folder of the set.
+        out: the folder of the set, outside the one of the pictures.
         size: height and width of the images.
         channels: 1 for grey, 3 for colours.
         levels: number of values a pixel can take, 2 to 256: value v becomes v · levels // 256.
@@ -53,22 +56,32 @@ def prepare_images(
     Returns:
         What `read_facts` says of the set.
     Raises:
-        ValueError: an argument is out of range, there are too few pictures, or `out` holds
-            something else. Nothing has been written then.
-        OSError: a file could not be written; the same call goes on when there is space.
+        ValueError: an argument is out of range, there are too few pictures that can be read, or
+            `out` holds something else, which is left as it is.
+        OSError: a folder cannot be read, or a file cannot be written; the same call goes on later.
     """
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise ValueError(f"size must be (height, width), got {size!r}")
     height, width = (positive_int("size", side) for side in size)
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 (grey) or 3 (colours), got {channels!r}")
     if not 2 <= positive_int("levels", levels) <= 256:
         raise ValueError(f"levels must be 2 to 256, what a byte holds, got {levels}")
+    imported("PIL.Image", "pillow")
     folder, out = Path(folder), Path(out)
-    names = _pictures(folder)
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"out must be outside the folder of pictures {folder}, got {out}")
+    names = picture_names(folder)
+    if len(names) < len(SPLITS):
+        raise ValueError(
+            f"{folder} must hold at least {len(SPLITS)} pictures, got {len(names)}; "
+            f"a picture ends in {', '.join(SUFFIXES)}"
+        )
     settings = {
         "size": [height, width],
         "channels": channels,
         "levels": levels,
-        "pictures": sha256("\n".join(names).encode(errors="surrogateescape")).hexdigest(),
+        "pictures": sha256(json.dumps(names).encode()).hexdigest(),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -77,77 +90,82 @@ def prepare_images(
     with only_user_of(out, "preparing a set"):
         if (out / SET).is_file():
             facts = read_facts(out)
-            _refuse_another(out, facts.get("settings"), settings)
+            _refuse_another(out, facts["settings"], settings)
             return facts
         work = _Work(out, (channels, height, width), settings)
-        read = partial(_read, folder, (channels, height, width), levels)
-        with ThreadPoolExecutor() as pool, _bar(len(names), work.done, progress) as advance:
-            for start in range(work.done, len(names), CHUNK):
-                chunk = names[start : start + CHUNK]
-                work.add(chunk, list(pool.map(read, chunk)))
-                advance(len(chunk))
+        _read_all(folder, names, work, progress)
         return work.finish(len(names))
 
 
-def _pictures(folder: Path) -> list[str]:
-    """Return the paths of all pictures inside the folder, in the order of their SHA-256."""
-    if not folder.is_dir():
-        raise ValueError(f"{folder} must be a folder of pictures: there is none")
-    names = [
-        (Path(place) / name).relative_to(folder).as_posix()
-        for place, _, files in os.walk(folder)
-        for name in files
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-    ]
-    if len(names) < len(SPLITS):
-        raise ValueError(
-            f"{folder} must hold at least {len(SPLITS)} pictures, got {len(names)}; "
-            f"a picture ends in {', '.join(SUFFIXES)}"
-        )
-    return sorted(names, key=lambda name: sha256(name.encode(errors="surrogateescape")).digest())
+def unreadable(out: str | Path) -> Iterator[dict]:
+    """Give the lines of a set's index that say why a picture is not in it."""
+    return (line for line in _lines(Path(out) / INDEX) if "unreadable" in line)
 
 
-def _read(folder: Path, shape: tuple, levels: int, name: str) -> np.ndarray | str:
-    """Return a picture as an image (C, H, W), or say why it cannot be read."""
-    image_module, operations = imported("PIL.Image", "pillow"), imported("PIL.ImageOps", "pillow")
-    channels, height, width = shape
-    try:
-        with image_module.open(folder / name, formats=FORMATS) as picture:
-            if picture.mode.startswith(("I", "F")):
-                return f"it has more than 8 bits a colour (mode {picture.mode})"
-            upright = operations.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
-        average = image_module.Resampling.BOX
-        image = np.asarray(operations.fit(upright, (width, height), method=average))
-    except Exception as error:  # decoders fail in many ways, and no file may stop the others
-        return " ".join(f"{error}".split()) or type(error).__name__
-    image = image.reshape(height, width, channels).transpose(2, 0, 1)  # (C, H, W)
-    return (image.astype(np.int32) * levels // 256).astype(np.uint8)
+def _read_all(folder: Path, names: list[str], work: "_Work", progress: bool) -> None:
+    """Read the pictures that are not done yet, in several threads."""
+    read = partial(read_picture, shape=work.shape, levels=work.settings["levels"])
+    chunk = max(1, min(CHUNK, CHUNK_BYTES // prod(work.shape)))
+    with (
+        catch_warnings(action="ignore"),  # of what is odd in a picture that can be read
+        ThreadPoolExecutor() as pool,
+        tqdm(total=len(names), initial=work.done, unit="picture", disable=not progress) as bar,
+    ):
+        for start in range(work.done, len(names), chunk):
+            some = names[start : start + chunk]
+            paths = [folder / name for name in some]
+            outcomes = list(pool.map(read, paths))
+            # What did not fit into memory beside others may fit alone.
+            outcomes = [
+                read(path) if outcome is TOO_LARGE else outcome
+                for path, outcome in zip(paths, outcomes, strict=True)
+            ]
+            work.add(some, outcomes)
+            bar.update(len(some))
 
 
 class _Work:
     """A set that is being written: images and index grow by chunks, and lose at most the last one.
 
     The images of a chunk are written before its lines of the index, whose first line holds the
-    settings: whatever a stop leaves, the whole lines of the index say what counts.
+    settings: whatever a stop leaves, the whole lines of the index say what counts. Without its
+    `set.json` nobody takes the folder for a set.
     """
 
     def __init__(self, out: Path, shape: tuple[int, int, int], settings: dict):
         self.out, self.shape, self.settings = out, shape, settings
-        self.images, self.index = out / f".{IMAGES}.part", out / f".{INDEX}.part"
-        lines = self._lines()
-        if not lines:
-            lines = [settings]
-            write_atomically(self.images, bytes(len(npy_header((0, *shape)))))
-        _refuse_another(out, lines[0], settings)
-        write_atomically(self.index, _text(lines))
-        self.done = len(lines) - 1  # pictures
-        self.rows = sum("row" in line for line in lines)  # images
-        start = len(npy_header((0, *shape)))
-        os.truncate(self.images, start + self.rows * prod(shape))
+        self.images, self.index = out / IMAGES, out / INDEX
+        self.done = self.rows = 0  # pictures that were done before, and images there are
+        remove_leftovers(out, IMAGES, INDEX, SET)
+        if not self.index.exists():
+            if self.images.exists():
+                raise ValueError(f"{out} holds {IMAGES} but no {INDEX}: choose another folder")
+            write_atomically(self.index, _text([settings]))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Count what has been done, and cut off what a stop has left behind that."""
+        lines = _lines(self.index)
+        first = next(lines, {})
+        if first.keys() != self.settings.keys():
+            raise ValueError(f"{self.index} is no index of an image set: choose another folder")
+        _refuse_another(self.out, first, self.settings)
+        for line in lines:
+            self.done += 1
+            self.rows += "row" in line
+        header = npy_header((0, *self.shape))  # as long as that of the finished array
+        if self.rows == 0:
+            write_atomically(self.images, header)
+        end = len(header) + self.rows * prod(self.shape)
+        if not self.images.is_file() or self.images.stat().st_size < end:
+            raise ValueError(
+                f"{self.images} is damaged: delete {self.out} and prepare the set again"
+            )
+        os.truncate(self.images, end)
+        os.truncate(self.index, self.index.read_bytes().rfind(b"\n") + 1)
 
     def add(self, names: list[str], outcomes: list[np.ndarray | str]) -> None:
         """Write down what became of some pictures."""
-        images = [image.tobytes() for image in outcomes if not isinstance(image, str)]
         lines = []
         for name, outcome in zip(names, outcomes, strict=True):
             if isinstance(outcome, str):
@@ -155,23 +173,21 @@ class _Work:
             else:
                 lines.append({"file": name, "row": self.rows})
                 self.rows += 1
-        _append(self.images, b"".join(images))
-        _append(self.index, _text(lines))
-        self.done += len(names)
+        images = (outcome.tobytes() for outcome in outcomes if not isinstance(outcome, str))
+        _write(self.images, images)
+        _write(self.index, [_text(lines)])
 
     def finish(self, pictures: int) -> dict:
-        """Give the files their names, and return the facts."""
+        """Write down that the set is complete, and return what it says of itself."""
         tenth = max(1, pictures // 10)
-        lines = self._lines()[1:]
-        rows = [
-            sum("row" in line for line in part)
-            for part in (lines[:tenth], lines[tenth : 2 * tenth], lines[2 * tenth :])
-        ]
+        rows = [0, 0, 0]  # for testing, validation and training
+        for place, line in enumerate(islice(_lines(self.index), 1, None)):
+            rows[min(place // tenth, 2)] += "row" in line
         if not all(rows):
-            reasons = [line for line in lines if "unreadable" in line][:1]
             raise ValueError(
                 f"too few of the {pictures} pictures can be read: {rows[0]} for testing, {rows[1]} "
-                f"for validation, {rows[2]} for training. The first that cannot: {reasons[0]}"
+                f"for validation, {rows[2]} for training. The first that cannot: "
+                f"{next(unreadable(self.out))}. Delete {self.out} before you try again"
             )
         test, valid, _ = rows
         facts = {
@@ -183,62 +199,49 @@ class _Work:
                 "valid": [test, test + valid],
                 "test": [0, test],
             },
-            "unreadable": len(lines) - self.rows,
+            "unreadable": pictures - self.rows,
             "settings": self.settings,
         }
-        with open(self.images, "r+b") as file:
-            file.write(npy_header((self.rows, *self.shape)))
-            os.fsync(file.fileno())
-        os.replace(self.images, self.out / IMAGES)
-        os.replace(self.index, self.out / INDEX)
-        write_atomically(self.out / SET, (json.dumps(facts, indent=1) + "\n").encode())
+        _write(self.images, [npy_header((self.rows, *self.shape))], mode="r+b")
+        write_atomically(self.out / SET, _text([facts]))
         return facts
 
-    def _lines(self) -> list[dict]:
-        """Return the whole lines of the index; a stop may have cut the last one."""
-        if not self.index.is_file():
-            return []
-        lines = []
-        for line in self.index.read_bytes().splitlines(keepends=True):
+
+def _lines(index: Path) -> Iterator[dict]:
+    """Give the whole lines of an index; a stop may have cut the last one."""
+    with open(index, "rb") as file:
+        for line in file:
             if not line.endswith(b"\n"):
-                break
-            lines.append(json.loads(line))
-        return lines
+                return
+            try:
+                yield dict(json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{index} is no index of an image set: {error}") from error
 
 
 def _refuse_another(out: Path, then: dict, now: dict) -> None:
-    """Raise ValueError if a set was begun with other settings, or from other pictures."""
-    for name, value in now.items():
-        if not isinstance(then, dict) or then.get(name) != value:
-            what = (
-                "other pictures" if name == "pictures" else f"{name} {then.get(name)}, not {value}"
-            )
-            raise ValueError(
-                f"{out} holds another set, made of {what}: choose another folder, or delete this one"
-            )
+    """Raise ValueError if what is there was begun with other settings, or from other pictures."""
+    differences = [
+        "other pictures" if name == "pictures" else f"{name} {then.get(name)} and not {value}"
+        for name, value in now.items()
+        if then.get(name) != value
+    ]
+    if differences:
+        raise ValueError(
+            f"{out} holds another set, made with {', '.join(differences)}: choose another folder, "
+            f"or delete this one"
+        )
 
 
 def _text(lines: list[dict]) -> bytes:
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 
-def _append(path: Path, content: bytes) -> None:
+def _write(path: Path, parts: Iterable[bytes], mode: str = "ab") -> None:
     try:
-        with open(path, "ab") as file:
-            file.write(content)
+        with open(path, mode) as file:
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise cannot_write(path, error) from error
-
-
-@contextlib.contextmanager
-def _bar(total: int, done: int, shown: bool) -> Iterator[Callable[[int], object]]:
-    """Give a function to call with the number of pictures that are done."""
-    if not shown:
-        yield lambda count: None
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, initial=done, unit="picture") as bar:
-        yield bar.update

@@ -41,7 +41,7 @@ def read_facts(path: str | Path) -> dict:
     file = Path(path) / SET
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
-        if facts["kind"] != KIND:
+        if facts["kind"] != KIND or not isinstance(facts["settings"], dict):
             raise ValueError(f"its kind is {facts['kind']!r}")
         count, channels, height, width = facts["shape"]
         bounds = [facts["splits"][split] for split in SPLITS]
@@ -59,7 +59,7 @@ def read_facts(path: str | Path) -> dict:
             raise ValueError("its numbers do not fit together")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{file} is damaged or of another kind ({error}): prepare the set again"
+            f"{file} is damaged or of another kind ({error}): delete {path} and prepare it again"
         ) from error
     return facts
 
@@ -83,7 +83,10 @@ def open_images(path: str | Path, split: str) -> tuple[Tensor, int]:
         with open(file, "rb") as opened:
             whole = opened.read(len(header)) == header
             if not whole or file.stat().st_size != len(header) + prod(shape):
-                raise ValueError(f"{file} is damaged: it does not hold {shape}; prepare it again")
+                raise ValueError(
+                    f"{file} is damaged, it does not hold {shape}: delete {path} and prepare it "
+                    f"again"
+                )
             mapped = _mapped(opened.fileno())
     except OSError as error:
         raise ValueError(f"cannot read {file}: {error.strerror}") from error

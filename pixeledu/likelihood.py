@@ -9,9 +9,12 @@ from torch import Tensor, nn
 from pixeledu.checks import images_of, positive_int
 from pixeledu.processes import ALONE, Crew
 
+BATCH = 256  # images in one forward pass, or fewer if they are large:
+LOGITS = 2**26  # numbers in what a model says of a batch; as float32 256 MB
+
 
 @torch.no_grad()
-def nats(model: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:
+def nats(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> Tensor:
     """Measure the surprise of a model at each image: -log p(x), natural logarithm.
 
     The model is switched to evaluation mode for the measurement. Nothing is differentiated: to
@@ -47,7 +50,7 @@ def _nats_of_batch(model: nn.Module, images: Tensor) -> Tensor:
     return losses.flatten(1).sum(1)  # (B,)
 
 
-def bits_per_dim(model: nn.Module, images: Tensor, batch_size: int = 256) -> float:
+def bits_per_dim(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> float:
     """Measure the mean surprise at one value of an image, in bits.
 
     Args:
@@ -73,7 +76,8 @@ def nats_in(crew: Crew, model: nn.Module, images: Tensor) -> Tensor:
         float64 tensor of shape (B,) on the CPU, in every process.
     """
     images_of(model, images)
-    return crew.whole(nats(model, images[crew.part(len(images))]), len(images))
+    batch_size = max(1, min(BATCH, LOGITS // (model.levels * math.prod(images.shape[1:]))))
+    return crew.whole(nats(model, images[crew.part(len(images))], batch_size), len(images))
 
 
 def measure(model: nn.Module, images: Tensor, crew: Crew = ALONE) -> dict[str, float]:
@@ -81,18 +85,19 @@ def measure(model: nn.Module, images: Tensor, crew: Crew = ALONE) -> dict[str, f
 
     Args:
         model: maps images (B, C, H, W) to logits (B, levels, C, H, W).
-        images: integers 0 … levels-1, shape (B, C, H, W), at least two images.
+        images: integers 0 … levels-1, shape (B, C, H, W), at least one image.
         crew: the processes that share the work and call it together.
     Returns:
-        "mean" nats of an image, their "standard_error", "bits_per_dim" and the number of "images".
+        "mean" nats of an image, their "standard_error" (NaN for one image), "bits_per_dim" and the
+        number of "images".
     Raises:
         ValueError: the images are not of the model's shape, type or range.
     """
     values = nats_in(crew, model, images)
-    mean = values.mean().item()
+    mean, alone = values.mean().item(), len(values) == 1
     return {
         "mean": mean,
-        "standard_error": values.std().item() / math.sqrt(len(values)),
+        "standard_error": math.nan if alone else values.std().item() / math.sqrt(len(values)),
         "bits_per_dim": mean / (images[0].numel() * math.log(2)),
         "images": len(values),
     }

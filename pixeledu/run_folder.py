@@ -18,6 +18,7 @@ from pixeledu.checkpoints import (
     config_of,
     read_tensors,
     refuse_broken_weights,
+    remove_leftovers,
     write_atomically,
     write_tensors,
 )
@@ -85,9 +86,7 @@ class RunFolder:
         except OSError as error:
             raise cannot_write(self.path, error) from error
         held.enter_context(only_user_of(self.path, "training"))
-        for name in (LAST, BEST, METRICS):
-            for leftover in self.path.glob(f".{name}.*.tmp"):  # of a writer that was killed
-                leftover.unlink()
+        remove_leftovers(self.path, LAST, BEST, METRICS)
         self._start(run)
         self._board = _tensorboard(self.path, run.step)
         if self._board:

@@ -1,6 +1,7 @@
 """Start some processes that work together, as `torchrun` does, but within milliseconds."""
 
 import contextlib
+import io
 import multiprocessing
 import os
 import sys
@@ -8,6 +9,7 @@ import sys
 import torch
 from torch.distributed import TCPStore
 
+from pixeledu import cli
 from pixeledu.processes import joined
 
 # A server process that has torch loaded forks the processes.
@@ -42,6 +44,20 @@ def together(size, function, *arguments, join=True):
     for process in crew:
         process.join()
     return results
+
+
+def command_line(folder, words):
+    """Run a command in this process; return its exit code and what it said."""
+    os.chdir(folder)
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        try:
+            code = cli.main(words)
+        except SystemExit as stopped:
+            code = stopped.code
+    return code, out.getvalue(), err.getvalue()
 
 
 def _received(pipe):

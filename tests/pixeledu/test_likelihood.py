@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from pixeledu import PixelCNN, bits_per_dim, build_model, nats
+from pixeledu import PixelCNN, bits_per_dim, build_model, likelihood, nats
+from pixeledu.likelihood import measure
 
 
 class Uniform(nn.Module):
@@ -102,11 +103,28 @@ def test_no_images_have_no_nats_and_no_mean():
     ],
 )
 def test_images_that_the_model_cannot_read_are_refused(images, message):
-    for measure in (nats, bits_per_dim):
+    for function in (nats, bits_per_dim, measure):
         with pytest.raises(ValueError, match=message):
-            measure(Uniform(), images)
+            function(Uniform(), images)
 
 
 def test_a_batch_size_below_one_is_refused():
     with pytest.raises(ValueError, match="batch_size must be"):
         nats(Uniform(), torch.zeros(1, 1, 2, 2, dtype=torch.uint8), batch_size=0)
+
+
+@pytest.mark.parametrize(("numbers", "batches"), [(10**9, [7]), (100, [2, 2, 2, 1]), (1, [1] * 7)])
+def test_of_large_images_fewer_are_measured_at_once(monkeypatch, numbers, batches):
+    monkeypatch.setattr(likelihood, "LOGITS", numbers)
+    images, seen = torch.zeros(7, 3, 2, 3, dtype=torch.uint8), []
+    model = Uniform(channels=3)  # 2 · 3 · 2 · 3 numbers for each image
+    model.register_forward_hook(lambda module, args, _: seen.append(len(args[0])))
+    assert measure(model, images)["mean"] == pytest.approx(18 * math.log(2))
+    assert seen == batches
+
+
+def test_one_image_has_a_mean_and_an_unknown_error(recwarn):
+    measured = measure(Uniform(), torch.zeros(1, 1, 2, 2, dtype=torch.uint8))
+    assert measured["mean"] == pytest.approx(4 * math.log(2))
+    assert math.isnan(measured["standard_error"])
+    assert not recwarn.list

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import torch
 import torch.nn.functional as F
-from crews import together
+from crews import command_line, together
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -332,20 +332,6 @@ def test_every_image_is_measured_and_drawn_once_whatever_the_number_of_processes
 
 
 # --- The command line
-
-
-def command_line(folder, words):
-    """Run a command in this process; return its exit code and what it said."""
-    os.chdir(folder)
-    with (
-        contextlib.redirect_stdout(io.StringIO()) as out,
-        contextlib.redirect_stderr(io.StringIO()) as err,
-    ):
-        try:
-            code = cli.main(words)
-        except SystemExit as stopped:
-            code = stopped.code
-    return code, out.getvalue(), err.getvalue()
 
 
 SMALL = ["train", "--hidden", "2", "--layers", "0", "--epochs", "1", "--batch-size", "64"]
