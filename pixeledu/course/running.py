@@ -21,7 +21,8 @@ from pixeledu.course.notebooks import cell, dump, mark_of, notebook, source_of
 from pixeledu.course.sandbox import sandbox_user, wall_seconds
 
 _OBSERVER = "pixeledu_observer"
-_SLACK = 30  # seconds beyond what answers may take, on a busy machine
+_OVERHEAD = 120  # seconds for pytest and the kernel to start and to end, on a busy machine
+_SLACK = 10  # seconds of a cell beyond what an answer may take
 
 
 class Runs:
@@ -147,7 +148,7 @@ def _run_in(
     # An answer that takes too long is stopped by itself; this is for a check that does.
     command += [f"--nbval-cell-timeout={max(times) + _SLACK}", "--noconftest", "-c", os.devnull]
     command += [f"--rootdir={private}", "--color=no", "graded.ipynb"]
-    seconds = sum(times) + 4 * _SLACK
+    seconds = sum(times) + _OVERHEAD
     with open(private / "log.txt", "wb") as log:
         why = runs.run(
             command,

@@ -74,12 +74,12 @@ class Sandbox:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            self._start()
+            self.start()
             try:
                 socket.send_fds(self.control, [b"t"], [theirs.fileno()])
             except OSError:  # an answer has ended the whole process
                 self.stop()
-                self._start()
+                self.start()
                 socket.send_fds(self.control, [b"t"], [theirs.fileno()])
         if self.peer is not None:
             self.peer.link.connection.close()
@@ -109,7 +109,12 @@ class Sandbox:
             self.limits, processes=self.limits.processes + _processes_of_this_user()
         )
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the process, if none is running; it takes the seconds that PyTorch takes to load.
+
+        Raises:
+            BrokenLink: it does not start.
+        """
         if self.process is not None:
             if self.process.poll() is None:
                 return
@@ -151,7 +156,7 @@ class Sandbox:
 
 def wall_seconds(seconds: int) -> int:
     """How long a task may take by the clock, if it may take `seconds` of a processor."""
-    return max(30, 2 * seconds)
+    return max(30, 2 * seconds)  # a busy machine makes no answer fail
 
 
 def _processes_of_this_user() -> int:

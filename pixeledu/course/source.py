@@ -153,6 +153,7 @@ class _Section:
 
 _HEADING = re.compile(r"(#{1,3}) (\S.*)")
 _TASK = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)*): (\S.*)")
+MOST_SECONDS = 25  # so that no cell takes more than a minute: see `wall_seconds`
 _OPTIONS = re.compile(r"<!--\s*((?:(?:points|seconds): \d+(?:, )?)+)\s*-->\n?")
 _SOLUTION = re.compile(
     rf"^(?P<indent>[ \t]*){BEGIN}[ \t]*\n(?:.*\n)*?(?P=indent){END}[ \t]*$", re.MULTILINE
@@ -232,11 +233,16 @@ def _task(head: _Section, parts: list[_Section]) -> Task:
     match = _TASK.fullmatch(head.heading)
     if not match:
         raise _Fault(f"line {head.line}: a task is `## id: title`, got {head.heading!r}")
-    options = {"points": 1, "seconds": 30}
+    options = {"points": 1, "seconds": 15}
     question = head.only_text()
     if said := _OPTIONS.match(question):
         question = question[said.end() :].strip()
         options |= {name: int(n) for name, n in re.findall(r"(\w+): (\d+)", said[1])}
+    if not 1 <= options["seconds"] <= MOST_SECONDS:
+        raise _Fault(
+            f"line {head.line}: a task may take 1 to {MOST_SECONDS} seconds of a processor, "
+            f"got {options['seconds']}"
+        )
     wrong = [part for part in parts if part.heading.startswith("Wrong: ")]
     named = _named([p for p in parts if p not in wrong], {"Given", "Answer", "Check", "Hint"})
     for name in ("Answer", "Check", "Hint"):
