@@ -2,7 +2,10 @@
 
 The steps of the package are calls of NumPy on memory that was laid out beforehand. Here the steps of
 a PixelCNN are written again as one pure function of fixed shapes, the form that PyTorch compiles
-best. Both draw a row, on one thread; the warm-up is what compiling takes before the first value.
+best: once step by step, once a whole row at a time. All draw a row, on one thread; the warm-up is
+what compiling takes before the first value.
+
+`--rehearse` does it with a tiny model.
 """
 
 import statistics
@@ -16,51 +19,53 @@ import torch._inductor.config
 from pixeledu import PixelCNN
 
 CONFIG = {"channels": 1, "levels": 2, "hidden": 64, "layers": 7}
-WIDTH = 28
+TINY = {"channels": 1, "levels": 64, "hidden": 4, "layers": 2}
 
 
 def main() -> None:
+    options = timing.read(timing.parser(__doc__, rounds=40))
     torch.set_num_threads(1)
     torch._inductor.config.force_disable_caches = True  # or the second run would compile nothing
-    timing.report("compiled_steps", [compared(images) for images in (1, 16)], config=CONFIG)
+    config, width, batches = (TINY, 8, [8]) if options.rehearse else (CONFIG, 28, [1, 16])
+    rows = [row for images in batches for row in compared(config, images, width, options.rounds)]
+    timing.report("compiled_steps", rows, folder=options.out, config=config, width=width)
 
 
-def compared(images: int) -> dict:
+def compared(config: dict, images: int, width: int, rounds: int) -> list[dict]:
     """Time a row of steps in each form, in turn."""
     torch.manual_seed(0)
-    model = PixelCNN(**CONFIG).eval()
-    row = first_row(model, images)
+    model = PixelCNN(**config).eval()
+    row = first_row(model, images, width)
     step = partial(pure_step, *weights_of(model))
-    fast_step = torch.compile(step)
-    with torch.inference_mode():
-        start = time.perf_counter()
-        walk(fast_step, row)
-        warm_up = time.perf_counter() - start
-        steps = model.steps(images, WIDTH)
-        steps.start_row()
-        drawn = our_walk(steps, row)
-        same = torch.equal(walk(fast_step, row), drawn) and torch.equal(walk(step, row), drawn)
-        seconds = timing.rounds(
-            40,
-            ours=lambda: our_walk(steps, row),
-            plain=lambda: walk(step, row),
-            compiled=lambda: walk(fast_step, row),
-        )
-    return {
-        "images": images,
-        **{f"{way} ms a row": 1000 * statistics.median(seconds[way]) for way in seconds},
-        "compiled / ours": timing.ratio(seconds["compiled"], seconds["ours"]),
-        "warm-up s": warm_up,
-        "same values": same,
+    steps = model.steps(images, width)
+    steps.start_row()
+    forms = {
+        "the package": partial(our_walk, steps),
+        "pure": partial(walk, step),
+        "compiled step": partial(walk, torch.compile(step)),
+        "compiled row": torch.compile(partial(walk, step)),
     }
+    rows, drawn = [], {}
+    with torch.inference_mode():
+        for form, draw in forms.items():
+            start = time.perf_counter()
+            drawn[form] = draw(row)
+            rows.append({"images": images, "form": form, "warm-up s": time.perf_counter() - start})
+        seconds = timing.rounds(rounds, **{form: partial(forms[form], row) for form in forms})
+    for figures in rows:
+        form = figures["form"]
+        figures["ms a row"] = 1000 * statistics.median(seconds[form])
+        figures["package / this"] = timing.ratio(seconds["the package"], seconds[form])
+        figures["same values"] = torch.equal(drawn[form], drawn["the package"])
+    return rows
 
 
-def first_row(model: PixelCNN, images: int) -> dict:
+def first_row(model: PixelCNN, images: int, width: int) -> dict:
     """Make what the first row is drawn from: shares of the rows above, which are biases, and noise."""
     biases = [model.first.bias, *(block.convolve.bias for block in model.blocks)]
-    shares = [[bias.detach().repeat(images, 1) for bias in biases] for _ in range(WIDTH)]
+    shares = [[bias.detach().repeat(images, 1) for bias in biases] for _ in range(width)]
     left = [torch.zeros(images, 3), *(torch.zeros_like(share) for share in shares[0][1:])]
-    return {"shares": shares, "left": left, "noise": torch.rand(WIDTH, images, 1).unbind()}
+    return {"shares": shares, "left": left, "noise": torch.rand(width, images, 1).unbind()}
 
 
 def walk(step, row: dict) -> torch.Tensor:

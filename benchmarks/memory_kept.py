@@ -3,6 +3,8 @@
 Measures a forward pass and a training step of every model in processes of their own, in turn: with
 glibc as it comes, and as `import pixeledu` sets it. The time is that of the processor, of a single
 thread, so that other programs disturb it little; pages are those that the system handed out.
+
+`--rehearse` does it with a tiny model.
 """
 
 import json
@@ -13,34 +15,43 @@ import subprocess
 import sys
 import time
 
+import speed_tables as tables
 import timing
 import torch
 import torch.nn.functional as F
-from train_speed import HIDDEN, LAYERS
 
 from pixeledu import build_model
 
-SIZE, IMAGES = 28, 16
-PROCESSES, REPEATS = 3, 7
+SETTINGS = {"images": 16, "size": 28, "layers": tables.LAYERS, "repeats": 7}
+TINY = {"images": 2, "size": 4, "layers": 1, "repeats": 1}
 # `import pixeledu` leaves glibc alone where its tunables are set; this one changes nothing.
 AS_IT_COMES = {"GLIBC_TUNABLES": "glibc.malloc.check=0"}
 
 
 def main() -> None:
-    rows = [row(name, work) for name in HIDDEN for work in ("forward", "training")]
-    timing.report("memory_kept", rows, size=SIZE, images=IMAGES, layers=LAYERS)
+    options = timing.read(timing.parser(__doc__, rounds=3))
+    names, works, settings = list(tables.HIDDEN), ("forward", "training"), SETTINGS
+    if options.rehearse:
+        names, works, settings = ["pixelcnn"], ["forward"], TINY
+    rows = [
+        compared({"model": name, "work": work, **settings}, options.rounds)
+        for name in names
+        for work in works
+    ]
+    timing.report("memory_kept", rows, folder=options.out, **settings)
 
 
-def row(name: str, work: str) -> dict:
-    turns = [(fresh(name, work, AS_IT_COMES), fresh(name, work, {})) for _ in range(PROCESSES)]
+def compared(task: dict, rounds: int) -> dict:
+    """Measure a piece of work both ways, in several pairs of processes."""
+    turns = [(fresh(task, AS_IT_COMES), fresh(task, {})) for _ in range(rounds)]
     before, after = zip(*turns, strict=True)
 
     def median(figures: tuple[dict, ...], key: str) -> float:
         return statistics.median(figure[key] for figure in figures)
 
     return {
-        "model": name,
-        "work": work,
+        "model": task["model"],
+        "work": task["work"],
         "as it comes ms": median(before, "ms"),
         "kept ms": median(after, "ms"),
         "gain": statistics.median(b["ms"] / a["ms"] for b, a in turns),
@@ -51,19 +62,21 @@ def row(name: str, work: str) -> dict:
     }
 
 
-def fresh(name: str, work: str, variables: dict) -> dict:
+def fresh(task: dict, variables: dict) -> dict:
     """Measure in a process of its own, without other settings of glibc."""
     ours = {key: value for key, value in os.environ.items() if key not in timing.MALLOC}
-    command = [sys.executable, __file__, name, work]
-    done = subprocess.run(command, env={**ours, **variables}, capture_output=True, check=True)
+    command = [sys.executable, __file__, "--measure", json.dumps(task)]
+    done = subprocess.run(command, env={**ours, **variables}, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
 
-def measure(name: str, work: str) -> dict:
+def measure(task: dict) -> dict:
+    """Do a piece of work again and again in this process."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model = build_model(name, hidden=HIDDEN[name], layers=LAYERS)
-    images = torch.randint(2, (IMAGES, 1, SIZE, SIZE))
+    hidden = tables.HIDDEN[task["model"]]
+    model = build_model(task["model"], hidden=hidden, layers=task["layers"])
+    images = torch.randint(2, (task["images"], 1, task["size"], task["size"]))
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 
     def forward():
@@ -75,24 +88,24 @@ def measure(name: str, work: str) -> dict:
         F.cross_entropy(model(images), images).backward()
         optimizer.step()
 
-    function = {"forward": forward, "training": training}[work]
+    function = {"forward": forward, "training": training}[task["work"]]
     function()
     function()
     pages, seconds = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, []
-    for _ in range(REPEATS):
+    for _ in range(task["repeats"]):
         start = time.process_time()
         function()
         seconds.append(time.process_time() - start)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "ms": 1000 * statistics.median(seconds),
-        "pages": (usage.ru_minflt - pages) // REPEATS,
+        "pages": (usage.ru_minflt - pages) // task["repeats"],
         "peak MB": usage.ru_maxrss / 1024,
     }
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        print(json.dumps(measure(*sys.argv[1:])))
+    if sys.argv[1:2] == ["--measure"]:
+        print(json.dumps(measure(json.loads(sys.argv[2]))))
     else:
         main()

@@ -7,147 +7,99 @@ several sizes, and fits exponents.
 `--device cuda` measures a GPU; `--rehearse` does everything with tiny models in seconds.
 """
 
+import argparse
 import statistics
 import time
+from functools import partial
 
+import speed_tables as tables
 import timing
 import torch
 import work
-from train_speed import LAYERS, in_time, parse, settings_of
+from torch import Tensor
 
 from pixeledu import build_model, sample
 
 
 def main() -> None:
-    options = parse(__doc__, {"methods": methods, "growth": growth})
-    torch.set_num_threads(timing.THREADS)
-    options.table(options)
+    choices = {"methods": methods, "growth": growth}
+    options = timing.read(tables.parser(__doc__, choices))
+    choices[options.table](options)
 
 
-def batch_of(options) -> int:
-    on_gpu = options.device.type == "cuda"
-    return options.batch or (2 if options.rehearse else 256 if on_gpu else 16)
+def fastest(device: torch.device) -> str:
+    """Name the method of `pixeledu.sample` that is the fastest on a device."""
+    return "replayed" if device.type == "cuda" else "cached"
 
 
-def drawing(model, images: int, size: int, method: str, device: torch.device):
-    """Return a function that draws images, always the same ones, and waits for them."""
-
-    def draw():
-        generator = torch.Generator().manual_seed(0)
-        drawn = sample(model, images, size, size, method=method, generator=generator)
-        work.wait_for(device)
-        return drawn
-
-    return draw
+def draw(model, images: int, size: int, method: str) -> Tensor:
+    """Draw images, always the same ones."""
+    generator = torch.Generator().manual_seed(0)
+    return sample(model, images, size, size, method=method, generator=generator)
 
 
 # ---- methods ----------------------------------------------------------------------------------
 
 
-def methods(options) -> None:
-    images, size = batch_of(options), 6 if options.rehearse else 28
-    rows = []
-    for name in in_time(options):
-        rows.append(methods_of(options, name, images, size))
-        timing.save(
-            f"sample_methods_{options.device.type}",
-            rows,
-            options.out,
-            size=size,
-            batch=images,
-            layers=LAYERS,
-        )
+def methods(options: argparse.Namespace) -> None:
+    record = tables.earlier(options, "sample_methods")
+    rows, machine = record["rows"], work.machine(options.device, small=options.rehearse)
+    for name in tables.in_time(options):
+        rows.append(methods_of(options, tables.config_of(options, name), machine["peak_flops"]))
+        tables.save(options, "sample_methods", rows, machine=machine)
     timing.show(rows)
 
 
-def methods_of(options, name: str, images: int, size: int) -> dict:
+def methods_of(options: argparse.Namespace, config: dict, peaks: dict) -> dict:
     """Time a forward pass, and each way to draw a batch."""
-    device = options.device
+    device, (images, size) = options.device, tables.base(options)
     torch.manual_seed(0)
-    model = build_model(**settings_of(options, name)).to(device).eval()
+    model = build_model(**config).to(device).eval()
     batch = work.random_images(model, images, size, device)
-    naive, cached, replayed = (
-        drawing(model, images, size, method, device) for method in ("naive", "cached", "replayed")
-    )
 
     def forward():
         with torch.inference_mode():
             model(batch)
-        work.wait_for(device)
 
-    def on_one_thread():
-        torch.set_num_threads(1)
-        forward()
-        torch.set_num_threads(timing.THREADS)
-
-    timed = {"forward": forward, "cached": cached}
-    if device.type == "cuda":
-        timed["replayed"] = replayed
-    else:
-        timed["forward on one thread"] = on_one_thread
+    best = fastest(device)
+    ways = {way: partial(draw, model, images, size, way) for way in dict.fromkeys(("cached", best))}
+    timed = {"forward": forward, **ways}
+    timed = {way: partial(work.done, function, device) for way, function in timed.items()}
     seconds = timing.rounds(options.rounds, **timed)
+    median = statistics.median(seconds[best])
     start = time.perf_counter()
-    slow = naive()  # once: it takes as long as all the rest together
-    fastest = replayed if device.type == "cuda" else cached
-    fast = seconds["replayed" if device.type == "cuda" else "cached"]
+    naive = work.done(partial(draw, model, images, size, "naive"), device)  # once: it takes so long
+    slow = time.perf_counter() - start
+    drawn = ways[best]()
+    flops = work.flops_of_pass(model, images, size * size)
     return {
-        "model": name,
+        "model": config["model"],
         **{f"{way} ms": 1000 * statistics.median(times) for way, times in seconds.items()},
-        "naive ms": 1000 * (time.perf_counter() - start),
-        "in forward passes": timing.ratio(fast, seconds["forward"]),
-        "naive / fastest": (time.perf_counter() - start) / statistics.median(fast),
-        "memory MB": work.memory_of(fastest, device),
-        "like naive %": 100 * (fastest() == slow).float().mean().item(),
-        "like cached": torch.equal(fastest(), cached()),
+        "naive ms": 1000 * slow,
+        "images/s": images / median,
+        "in forward passes": timing.ratio(seconds[best], seconds["forward"]),
+        "naive / fastest": slow / median,
+        "of peak %": 100 * flops / median / peaks["float32"],
+        "drawing adds MB": work.memory_of(ways[best], device),
+        "like naive %": 100 * (drawn == naive).float().mean().item(),
+        "like cached": torch.equal(drawn, ways["cached"]()),
     }
 
 
 # ---- growth -----------------------------------------------------------------------------------
 
 
-def growth(options) -> None:
-    on_gpu = options.device.type == "cuda"
-    grown = {
-        "batch": (16, 64, 256, 1024) if on_gpu else (1, 4, 16, 64),
-        "size": (14, 28, 56),
-        "hidden": (0.5, 1, 2, 4),  # times that of the model
-        "layers": (2, 4, 7, 14),
-    }
-    if options.rehearse:
-        grown = {"batch": (1, 2), "size": (3, 6), "hidden": (1, 2), "layers": (1, 2)}
-    rows, exponents = [], {}
-    for name in in_time(options):
-        for what, values in grown.items():
-            measured = [grown_drawing(options, name, what, value) for value in values]
-            rows += measured
-            sizes, times = ([row[key] for row in measured] for key in ("value", "draw ms"))
-            exponents.setdefault(name, {})[what] = work.exponent(sizes, times)
-        timing.save(f"sample_growth_{options.device.type}", rows, options.out, exponents=exponents)
-    timing.show(rows)
+def growth(options: argparse.Namespace) -> None:
+    device = options.device
 
+    def measure(config: dict, images: int, size: int) -> dict:
+        model = build_model(**config).to(device).eval()
+        drawing = partial(draw, model, images, size, fastest(device))
+        seconds = timing.rounds(options.rounds, draw=partial(work.done, drawing, device))["draw"]
+        median = statistics.median(seconds)
+        return {"ms": 1000 * median, "images/s": images / median}
 
-def grown_drawing(options, name: str, what: str, value: float) -> dict:
-    """Time the drawing of a batch with one size changed."""
-    config, images = settings_of(options, name), batch_of(options)
-    size = 6 if options.rehearse else 28
-    if what == "batch":
-        images = value
-    elif what == "size":
-        size = value
-    else:
-        config[what] = value = int(value * (config["hidden"] if what == "hidden" else 1))
-    model = build_model(**config).to(options.device).eval()
-    method = "replayed" if options.device.type == "cuda" else "cached"
-    draw = drawing(model, images, size, method, options.device)
-    seconds = timing.rounds(min(options.rounds, 5), draw=draw)["draw"]
-    median = statistics.median(seconds)
-    return {
-        "model": name,
-        "grows": what,
-        "value": value,
-        "draw ms": 1000 * median,
-        "images/s": images / median,
-    }
+    tables.growth(options, "sample_growth", measure)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What all benchmarks share: calm conditions, medians, ratios inside one run, one JSON a run."""
 
+import argparse
 import json
 import os
 import platform
@@ -29,6 +30,30 @@ def calm() -> None:
     if any(os.environ.get(name) != value for name, value in MALLOC.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **MALLOC})
     torch.set_num_threads(THREADS)
+
+
+def parser(description: str, rounds: int) -> argparse.ArgumentParser:
+    """Make the part of the command line that the benchmarks of speed share; see `read`."""
+    shared = argparse.ArgumentParser(description=description.split("\n")[0])
+    shared.add_argument("--rounds", type=int, default=rounds, help="repeats of each measurement")
+    shared.add_argument("--rehearse", action="store_true", help="tiny sizes; keeps no figures")
+    shared.add_argument("--out", type=Path, help="folder of the JSON (benchmarks/results)")
+    return shared
+
+
+def read(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line, and fix the number of threads.
+
+    A rehearsal writes only where `--out` says, never over real figures. It takes one thread: where
+    other programs are at work, two that wait for each other would take a hundred times as long.
+    """
+    options = parser.parse_args()
+    torch.set_num_threads(1 if options.rehearse else THREADS)
+    if options.rehearse:
+        options.rounds = 1
+    elif options.out is None:
+        options.out = RESULTS
+    return options
 
 
 def rounds(count: int, **functions: Callable[[], object]) -> dict[str, list[float]]:
@@ -67,8 +92,10 @@ def show(rows: list[dict]) -> None:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
 
 
-def save(name: str, rows: list[dict], folder: Path = RESULTS, **settings) -> None:
+def save(name: str, rows: list[dict], folder: Path | None = RESULTS, **settings) -> None:
     """Write rows with the conditions to `NAME.json` in a folder; say so if others were at work."""
+    if folder is None:
+        return
     record = {"benchmark": name, **settings, "rows": rows, "conditions": conditions()}
     others = record["conditions"]["share of them that other programs used"]
     if others is not None and others > QUIET:
@@ -91,7 +118,7 @@ def conditions() -> dict:
         "processor": _processor(),
         **on_gpu,
         "processors": os.cpu_count(),
-        "share of them that other programs used": _share_of_others(),
+        "share of them that other programs used": share_of_others(),
         "threads": torch.get_num_threads(),
         "malloc": {name: os.environ.get(name) for name in MALLOC},
         "kernels of NumPy's BLAS": _kernels(),
@@ -101,7 +128,7 @@ def conditions() -> dict:
     }
 
 
-def _share_of_others() -> float | None:
+def share_of_others() -> float | None:
     """Return how busy the machine was with other things since the start, 0 to 1; Linux only."""
     now = _processor_seconds()
     if now is None or _AT_START is None:

@@ -11,8 +11,9 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
+import speed_tables as tables
 import timing
 import torch
 import torch._inductor.config
@@ -23,106 +24,71 @@ from torch import Tensor, nn
 from pixeledu import build_model
 from pixeledu.cuda_graphs import Repeated
 
-HIDDEN = {"pixelcnn": 64, "row-lstm": 16, "diagonal-bilstm": 16, "gated-pixelcnn": 64}
-LAYERS = 7
 FORMS = ("NCHW", "eager", "compiled", "bf16", "compiled bf16", "graph", "graph bf16")
 LIKE_EAGER = {False: 1e-4, True: 2e-2}  # how far the first loss may be from eager's; bf16 or not
 
 
 def main() -> None:
-    options = parse(__doc__, {"forms": forms, "growth": growth})
-    torch.set_num_threads(timing.THREADS)
+    choices = {"forms": forms, "growth": growth}
+    parser = tables.parser(__doc__, choices)
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS, help="beside eager")
+    options = timing.read(parser)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch._inductor.config.force_disable_caches = True  # or the second run would compile nothing
-    options.table(options)
-
-
-def parse(description: str, tables: dict[str, Callable]) -> argparse.Namespace:
-    """Read the command line that the benchmarks of speed share."""
-    parser = argparse.ArgumentParser(description=description.split("\n")[0])
-    parser.add_argument("table", choices=tables)
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--models", nargs="+", choices=HIDDEN, default=list(HIDDEN))
-    parser.add_argument("--batch", type=int, help="images in a batch")
-    parser.add_argument("--minutes", type=float, default=60, help="begin no model after these")
-    parser.add_argument("--rounds", type=int, default=9, help="repeats of each measurement")
-    parser.add_argument("--rehearse", action="store_true", help="tiny sizes")
-    parser.add_argument("--out", type=Path, default=timing.RESULTS, help="folder of the JSON")
-    options = parser.parse_args()
-    options.table = tables[options.table]
-    options.end = time.monotonic() + 60 * options.minutes
-    if options.rehearse:
-        options.rounds = 1
-    return options
-
-
-def settings_of(options: argparse.Namespace, name: str, **changed) -> dict:
-    """Return the configuration of a model of the tables."""
-    hidden, layers = (4, 1) if options.rehearse else (HIDDEN[name], LAYERS)
-    return {"model": name, "levels": 2, "hidden": hidden, "layers": layers, **changed}
-
-
-def in_time(options: argparse.Namespace):
-    """Go through the models as long as there is time; the report is written after each."""
-    for name in options.models:
-        if time.monotonic() > options.end:
-            print(f"No time is left for {name}.")
-            return
-        yield name
+    choices[options.table](options)
 
 
 # ---- forms ------------------------------------------------------------------------------------
 
 
 def forms(options: argparse.Namespace) -> None:
-    device = options.device
-    images = options.batch or (2 if options.rehearse else 256 if device.type == "cuda" else 16)
-    size = 6 if options.rehearse else 28
-    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    peaks = {name: work.peak_flops(device, kind) for name, kind in kinds.items()}
-    rows = []
-    for name in in_time(options):
-        rows += forms_of(options, name, images, size, peaks)
-        timing.save(
-            f"train_forms_{device.type}",
-            rows,
-            options.out,
-            size=size,
-            batch=images,
-            layers=LAYERS,
-            peak_flops=peaks,
-        )
+    machine = work.machine(options.device, small=options.rehearse)
+    record = tables.earlier(options, "train_forms")
+    rows, tasks = record["rows"], record["tasks"]
+    for name in tables.in_time(options):
+        config, (images, size) = tables.config_of(options, name), tables.base(options)
+        tasks[name] = task_of(config, images, size, options.device)
+        rows += forms_of(options, config, images, size, tasks[name]["flops"], machine["peak_flops"])
+        tables.save(options, "train_forms", rows, machine=machine, tasks=tasks)
     timing.show(rows)
 
 
-def forms_of(options, name: str, images: int, size: int, peaks: dict) -> list[dict]:
+def task_of(config: dict, images: int, size: int, device: torch.device) -> dict:
+    """Count what a training step has to do: arithmetic, operations, and what they read and write."""
+    model = build_model(**config)
+    step = stepper("eager", config, work.random_images(model, images, size, device))
+    step()  # the first one does what is done once
+    with work.Traffic() as traffic:
+        step()
+    return {
+        "weights": sum(weight.numel() for weight in model.parameters()),
+        "flops": 3 * work.flops_of_pass(model, images, size * size),
+        "operations": traffic.operations,
+        "bytes": traffic.bytes,
+    }
+
+
+def forms_of(options, config: dict, images: int, size: int, flops: int, peaks: dict) -> list[dict]:
     """Time all forms of one model in turn."""
-    device, config = options.device, settings_of(options, name)
+    device = options.device
     batch = work.random_images(build_model(**config), images, size, device)
-    flops = 3 * work.flops_of_pass(build_model(**config), images, size * size)
     steps, rows, losses = {}, {}, {}
     torch._dynamo.reset()  # it compiles a piece of Python for so many models and no more
     for form in FORMS:
-        if "graph" in form and device.type != "cuda":
+        if form not in ("eager", *options.forms) or ("graph" in form and device.type != "cuda"):
             continue
         try:
             rows[form], losses[form], steps[form] = first_steps(form, config, batch)
         except Exception as error:  # a machine without a compiler has the other forms all the same
-            print(f"{name}, {form}: {type(error).__name__}: {str(error)[:200]}")
+            print(f"{config['model']}, {form}: {type(error).__name__}: {str(error)[:200]}")
 
-    def timed(step):
-        def run():
-            step()
-            work.wait_for(device)
-
-        return run
-
-    seconds = timing.rounds(options.rounds, **{form: timed(step) for form, step in steps.items()})
+    timed = {form: partial(work.done, step, device) for form, step in steps.items()}
+    seconds = timing.rounds(options.rounds, **timed)
     for form, row in rows.items():
         median = statistics.median(seconds[form])
         peak = peaks["bfloat16" if "bf16" in form else "float32"]
         row |= {
-            "step ms": 1000 * median,
+            "ms": 1000 * median,
             "images/s": images / median,
             "of peak %": 100 * flops / median / peak,
             "eager / this": timing.ratio(seconds["eager"], seconds[form]),
@@ -136,8 +102,7 @@ def first_steps(form: str, config: dict, batch: Tensor) -> tuple[dict, float, Ca
     step = stepper(form, config, batch)
     start = time.perf_counter()
     loss = step().item()
-    step()
-    work.wait_for(batch.device)
+    work.done(step, batch.device)
     row = {
         "model": config["model"],
         "form": form,
@@ -187,57 +152,21 @@ def keep_features_apart(model: nn.Module) -> None:
 
 
 def growth(options: argparse.Namespace) -> None:
-    on_gpu = options.device.type == "cuda"
-    base = options.batch or (256 if on_gpu else 16)
-    grown = {
-        "batch": (64, 256, 1024) if on_gpu else (1, 4, 16, 64),
-        "size": (14, 28, 56),
-        "hidden": (0.5, 1, 2, 4),  # times that of the model
-        "layers": (2, 4, 7, 14),
-    }
-    if options.rehearse:
-        base = 2
-        grown = {"batch": (1, 2), "size": (3, 6), "hidden": (1, 2), "layers": (1, 2)}
-    rows, exponents = [], {}
-    for name in in_time(options):
-        for what, values in grown.items():
-            measured = [grown_step(options, name, what, value, base) for value in values]
-            rows += measured
-            sizes, seconds = ([row[key] for row in measured] for key in ("value", "step ms"))
-            exponents.setdefault(name, {})[what] = work.exponent(sizes, seconds)
-        timing.save(f"train_growth_{options.device.type}", rows, options.out, exponents=exponents)
-    timing.show(rows)
+    device = options.device
 
-
-def grown_step(options, name: str, what: str, value: float, images: int) -> dict:
-    """Time the training step of a model with one size changed."""
-    device, config = options.device, settings_of(options, name)
-    size = 6 if options.rehearse else 28
-    if what == "batch":
-        images = value
-    elif what == "size":
-        size = value
-    else:
-        value = int(value * config["hidden"]) if what == "hidden" else value
-        config[what] = value
-    batch = work.random_images(build_model(**config), images, size, device)
-    step = stepper("graph bf16" if device.type == "cuda" else "eager", config, batch)
-
-    def timed():
+    def measure(config: dict, images: int, size: int) -> dict:
+        batch = work.random_images(build_model(**config), images, size, device)
+        step = stepper("graph bf16" if device.type == "cuda" else "eager", config, batch)
         step()
-        work.wait_for(device)
+        seconds = timing.rounds(options.rounds, step=partial(work.done, step, device))["step"]
+        median = statistics.median(seconds)
+        return {
+            "ms": 1000 * median,
+            "images/s": images / median,
+            "step adds MB": work.memory_of(step, device),
+        }
 
-    timed()
-    seconds = timing.rounds(options.rounds, step=timed)["step"]
-    median = statistics.median(seconds)
-    return {
-        "model": name,
-        "grows": what,
-        "value": value,
-        "step ms": 1000 * median,
-        "images/s": images / median,
-        "step adds MB": work.memory_of(step, device),
-    }
+    tables.growth(options, "train_growth", measure)
 
 
 if __name__ == "__main__":
