@@ -1,4 +1,4 @@
-"""What grading adds to the kernel that runs the checks: the cell magic `%%answer`.
+"""What grading adds to the kernel that runs the checks: `%start_answers` and `%%answer`.
 
 It runs an answer in a sandbox and puts what the check needs of it into this kernel: data, and
 handles for functions and modules. The code of an answer itself never runs here.
@@ -22,11 +22,10 @@ def load_ipython_extension(shell) -> None:
     """Prepare a kernel for grading: `%load_ext pixeledu.course.marking`."""
     plan = json.loads(Path(os.environ[PLAN]).read_text(encoding="utf-8"))
     marking = _Marking(shell, plan)
+    shell.register_magic_function(marking.start, "line", "start_answers")
     shell.register_magic_function(marking.answer, "cell", "answer")
     shell.set_custom_exc((Exception,), marking.show)
     atexit.register(marking.sandbox.stop)
-    with contextlib.suppress(BrokenLink):  # the first answer starts it again, and says why it fails
-        marking.sandbox.start()  # here, where no task's time is running
 
 
 class _Marking:
@@ -47,6 +46,11 @@ class _Marking:
         )
         self.earlier: dict[str, str] = {}  # task -> answer, as far as they do no harm
         self.task = ""
+
+    def start(self, line: str) -> None:
+        """Start the process for answers while no task's time is running."""
+        with contextlib.suppress(BrokenLink):  # the first answer tries again, and says why it fails
+            self.sandbox.start()
 
     def answer(self, line: str, code: str) -> None:
         """Run an answer elsewhere, and bind the names of the task in this kernel."""

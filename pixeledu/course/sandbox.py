@@ -19,7 +19,7 @@ from pixeledu.course.enclosure import FIRST_USER, Limits
 from pixeledu.course.remote import Peer
 from pixeledu.course.wire import BrokenLink
 
-_START = 60  # seconds in which PyTorch has to be loaded, on a busy machine
+_START = 50  # seconds in which PyTorch has to be loaded, on a busy machine
 _UNSHARE = (
     *("unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child=SIGKILL"),
     "--",
