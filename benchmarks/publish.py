@@ -30,6 +30,7 @@ def main() -> None:
     splits = {split: _images(facts["data"], split, model.levels) for split in SPLITS}
     if fingerprint(splits["train"]) != facts["settings"]["train"]:
         raise SystemExit(f"{run} was trained on other images than {facts['data']} holds here")
+    curve = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
     card = {
         "name": options.name,
         "config": model.config,
@@ -42,7 +43,7 @@ def main() -> None:
         "settings": facts["settings"],
         "epoch": best["epoch"],
         "steps": best["step"],
-        "seconds": round(facts["seconds"]),
+        "seconds": round(curve[-1]["seconds"]),
         "machine": options.machine or timing.conditions()["processor"],
         "versions": {
             "pixeledu": __version__,
@@ -52,7 +53,7 @@ def main() -> None:
         },
         "nats": {split: rounded(measure(model, splits[split])) for split in SPLITS[1:]},
         "check": check(model, facts["data"]),
-        "curve": [json.loads(line) for line in (run / METRICS).read_text().splitlines()],
+        "curve": curve,
     }
     info = {key: best[key] for key in ("size", "data", "epoch", "valid_nats")}
     save_checkpoint(WEIGHTS / f"{options.name}.safetensors", model.cpu(), **info)

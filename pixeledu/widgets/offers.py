@@ -10,6 +10,10 @@ from pixeledu.pretrained import list_pretrained, load_pretrained, pretrained_car
 
 LARGEST = 100_000  # bytes of a model on the site
 _LONGEST = 64  # pixels in a row or column, at most
+# Every kind of model is there in grey levels, and each more weighs on the page: these stay out of
+# the usual list, and can be named.
+_NAMED_ONLY = ("binarized-mnist",)
+_DATA = {"digits": "digits", "mnist": "MNIST", "binarized-mnist": "binarised MNIST"}
 _TITLES = {
     "pixelcnn": "PixelCNN",
     "row-lstm": "Row LSTM",
@@ -33,13 +37,15 @@ def page_export(name: str) -> bytes:
 
 
 def page_models() -> list[str]:
-    """Return the names of the models that ship and that a page can run, the large images first."""
-    names = [name for name in list_pretrained() if _fits_a_page(name)]
+    """Return the names of the models that a page offers by itself, the large images first."""
+    names = [name for name in list_pretrained() if _is_offered(name)]
     return sorted(names, key=lambda name: (-_size_of(name)[0], _order_of(name), name))
 
 
-def _fits_a_page(name: str) -> bool:
+def _is_offered(name: str) -> bool:
     card = pretrained_card(name)
+    if card["data"]["name"] in _NAMED_ONLY:
+        return False
     # A quarter of the weights' bytes and a little: no need to pack a large one to know.
     return card["weights"] <= LARGEST and len(page_export(name)) <= LARGEST
 
@@ -84,5 +90,5 @@ def _checked_size(size) -> None:
 
 def _title_of(name: str, size: tuple[int, int]) -> str:
     card = pretrained_card(name)
-    data = "digits" if card["data"]["name"] == "digits" else card["data"]["name"].upper()
+    data = _DATA[card["data"]["name"]]
     return f"{_TITLES[card['config']['model']]}, {data} {size[0]}×{size[1]}"

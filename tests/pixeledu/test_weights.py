@@ -28,7 +28,8 @@ def images_at(levels: int, name: str, split: str) -> torch.Tensor:
 def test_every_shipped_model_has_its_weights_and_its_card():
     names = pixeledu.list_pretrained()
     kinds = ("pixelcnn", "row-lstm", "diagonal-bilstm", "gated-pixelcnn")
-    assert {f"{data}-{kind}" for data in ("digits", "mnist16") for kind in kinds} <= set(names)
+    sets = ("digits", "mnist16", "binarized-mnist")
+    assert {f"{data}-{kind}" for data in sets for kind in kinds} <= set(names)
     assert names == sorted(path.stem for path in WEIGHTS.parent.glob("*.safetensors"))
 
 
@@ -39,7 +40,9 @@ def test_a_shipped_model_is_the_one_on_its_card(name):
     assert card["name"] == name
     data, levels = card["data"]["name"], card["config"]["levels"]
     reduced = levels if data == "mnist" else ""  # its 256 levels are too many for a page
-    assert name == f"{data}{reduced}-{card['config']['model']}"
+    size = name.partition(card["config"]["model"])[2]
+    assert name == f"{data}{reduced}-{card['config']['model']}{size}"
+    assert size in ("", "-1", "-early")  # "1 layer", and "after its first epochs"
     assert model.config == card["config"]
     assert not model.training
     assert card["weights"] == sum(weight.numel() for weight in model.parameters())
@@ -86,7 +89,7 @@ def test_all_weights_together_are_small():
 
 def test_an_unknown_name_is_refused_and_a_near_one_is_suggested():
     with pytest.raises(
-        ValueError, match=r"name must be one of digits-.*did you mean 'digits-row-l"
+        ValueError, match=r"name must be one of binarized-mnist-.*did you mean 'digits-row-l"
     ):
         pixeledu.load_pretrained("digits-rowlstm")
     with pytest.raises(ValueError, match="got None"):
