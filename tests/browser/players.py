@@ -204,7 +204,7 @@ def layout_shifts(page) -> list[float]:
 
 def compressed_weights(page, site: Path) -> dict[str, int]:
     """The bytes of each file that a page of the site has loaded, as a server compresses it."""
-    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready")
     loaded = page.evaluate(
         "performance.getEntries().filter(e => e.decodedBodySize).map(e => e.name)"
     )
