@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -26,6 +27,17 @@ print(*[name for name in {HEAVY} if name in sys.modules.keys() - before])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_importing_the_package_takes_at_most_1_3_times_as_long_as_importing_torch():
+    # Cumulative microseconds of a package stand behind all that it imports. Since torch is there
+    # already, those of pixeledu are what it adds.
+    command = [sys.executable, "-X", "importtime", "-c", "import torch, pixeledu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    pattern = r"^import time: +\d+ \| +(\d+) \| (torch|pixeledu)$"
+    microseconds = {n: int(us) for us, n in re.findall(pattern, done.stderr, re.MULTILINE)}
+    assert set(microseconds) == {"torch", "pixeledu"}
+    assert sum(microseconds.values()) <= 1.3 * microseconds["torch"], microseconds
 
 
 @pytest.mark.parametrize("name", pixeledu.__all__)
