@@ -16,11 +16,11 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 name=${1:?say which model: one of the names in this script, such as binarized-mnist-pixelcnn}
 
 case $name in
-  binarized-mnist-pixelcnn)        flags='--model pixelcnn --hidden 64 --epochs 60' ;;
+  binarized-mnist-pixelcnn)        flags='--model pixelcnn --hidden 64 --layers 15 --epochs 60' ;;
   binarized-mnist-row-lstm)        flags='--model mnist-row-lstm --epochs 80' ;;
   binarized-mnist-diagonal-bilstm) flags='--model mnist-diagonal-bilstm-7 --epochs 80' ;;
   binarized-mnist-diagonal-bilstm-1) flags='--model mnist-diagonal-bilstm-1 --epochs 80' ;;
-  binarized-mnist-gated-pixelcnn)  flags='--model gated-pixelcnn --hidden 64 --epochs 60' ;;
+  binarized-mnist-gated-pixelcnn)  flags='--model gated-pixelcnn --hidden 64 --layers 9 --epochs 60' ;;
   mnist16-pixelcnn)        flags='--model pixelcnn --hidden 24 --layers 7 --epochs 60' ;;
   mnist16-row-lstm)        flags='--model row-lstm --hidden 16 --layers 4 --epochs 60' ;;
   mnist16-diagonal-bilstm) flags='--model diagonal-bilstm --hidden 16 --layers 4 --epochs 60' ;;
