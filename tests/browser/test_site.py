@@ -20,9 +20,9 @@ import address  # noqa: E402
 # what axe has to look at in each look.
 COLOURS = ["color-contrast", "link-in-text-block"]
 NEW_IN = {
+    ("light", 390): {"rules": {rule: {"enabled": False} for rule in COLOURS}},
     ("light", 1280): {},
     ("dark", 1280): {"runOnly": {"type": "rule", "values": COLOURS}},
-    ("light", 390): {"rules": {rule: {"enabled": False} for rule in COLOURS}},
 }
 # A page has thousands of coloured words of code and pieces of formulas, and axe's time grows with
 # them. Of the words one of each kind is enough, the others become plain text. What is drawn of a
@@ -48,11 +48,6 @@ FEWER_PARTS = """() => {
 }"""
 
 
-@pytest.fixture(params=NEW_IN, ids=lambda look: f"{look[0]}-{look[1]}")
-def look(request) -> dict:
-    return dict(zip(("theme", "width"), request.param, strict=True))
-
-
 def violations(page, **options) -> list[str]:
     """What axe-core objects to, as readable lines; `options` are axe's."""
     page.evaluate(  # a colour on its way to another has the contrast of neither
@@ -72,14 +67,22 @@ def violations(page, **options) -> list[str]:
 # ---- every page, every look (the fixture `visit` checks requests and the console) -------------
 
 
-def test_a_page_is_accessible_and_fits_its_screen(visit, page_name, look):
-    page = visit(page_name, **look).page
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (sum(map(int, background[4:-1].split(","))) < 3 * 64) == (look["theme"] == "dark")
-    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert wide <= 0, f"{wide} pixels wider than the screen"
+def fits(page) -> bool:
+    """Whether nothing is wider than the screen."""
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_page_is_accessible_and_fits_its_screen_in_every_look(visit, page_name):
+    page = visit(page_name, width=390).page
+    assert fits(page)
     page.evaluate(FEWER_PARTS)
-    assert violations(page, **NEW_IN[look["theme"], look["width"]]) == []
+    for (theme, width), options in NEW_IN.items():
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+        assert violations(page, **options) == [], f"{theme}, {width} pixels"
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, background[4:-1].split(","))) < 3 * 64) == (theme == "dark")
 
 
 def test_a_page_reads_from_a_folder_without_a_server(visit, page_name, site):
@@ -98,8 +101,9 @@ def test_a_page_reads_without_javascript(visit, page_name):
         assert widget.inner_text().strip()
 
 
-def test_a_page_weighs_little_stands_still_and_has_all_its_icons(visit, page_name, site):
+def test_a_page_weighs_little_fits_stands_still_and_has_all_its_icons(visit, page_name, site):
     page = visit(page_name).page
+    assert fits(page)
     weights = compressed_weights(page, site)
     assert sum(weights.values()) < 700_000, sorted(weights.items(), key=lambda item: -item[1])
     assert sum(layout_shifts(page)) < 0.05
