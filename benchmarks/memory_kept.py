@@ -18,7 +18,6 @@ import time
 import speed_tables as tables
 import timing
 import torch
-import torch.nn.functional as F
 
 from pixeledu import build_model
 
@@ -77,18 +76,12 @@ def measure(task: dict) -> dict:
     hidden = tables.HIDDEN[task["model"]]
     model = build_model(task["model"], hidden=hidden, layers=task["layers"])
     images = torch.randint(2, (task["images"], 1, task["size"], task["size"]))
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 
     def forward():
         with torch.inference_mode():
             model(images)
 
-    def training():
-        optimizer.zero_grad()
-        F.cross_entropy(model(images), images).backward()
-        optimizer.step()
-
-    function = {"forward": forward, "training": training}[task["work"]]
+    function = forward if task["work"] == "forward" else timing.stepper(model, images)
     function()
     function()
     pages, seconds = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, []

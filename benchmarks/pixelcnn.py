@@ -91,17 +91,8 @@ def training(images: int) -> dict:
     with torch.no_grad():
         same = torch.allclose(ours(batch), usual(batch), atol=1e-4)
 
-    def stepper(model):
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-
-        def step():
-            optimizer.zero_grad()
-            F.cross_entropy(model(batch), batch).backward()
-            optimizer.step()
-
-        return step
-
-    seconds = timing.rounds(15, ours=stepper(ours), usual=stepper(usual))
+    steps = {"ours": timing.stepper(ours, batch), "usual": timing.stepper(usual, batch)}
+    seconds = timing.rounds(15, **steps)
     median = statistics.median(seconds["ours"])
     return {
         "images": images,

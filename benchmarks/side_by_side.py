@@ -8,7 +8,6 @@ import statistics
 
 import timing
 import torch
-import torch.nn.functional as F
 
 from pixeledu import SharedNoise, build_model, list_pretrained, load_pretrained, sample
 
@@ -36,15 +35,7 @@ def main() -> None:
 
 def stepper(model, batch):
     """Return a function that takes one training step of a fresh model of the same shape."""
-    model = build_model(**model.config)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-
-    def step():
-        optimizer.zero_grad()
-        F.cross_entropy(model(batch), batch).backward()
-        optimizer.step()
-
-    return step
+    return timing.stepper(build_model(**model.config), batch)
 
 
 def drawer(model, images: int):
