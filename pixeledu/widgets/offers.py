@@ -13,7 +13,12 @@ _LONGEST = 64  # pixels in a row or column, at most
 # Every kind of model is there in grey levels, and each more weighs on the page: these stay out of
 # the usual list, and can be named.
 _NAMED_ONLY = ("binarized-mnist",)
-_DATA = {"digits": "digits", "mnist": "MNIST", "binarized-mnist": "binarised MNIST"}
+_DATA = {
+    "digits": "digits",
+    "mnist": "MNIST",
+    "binarized-mnist": "binarised MNIST",
+    "cifar10": "CIFAR-10",
+}
 _TITLES = {
     "pixelcnn": "PixelCNN",
     "row-lstm": "Row LSTM",
