@@ -41,6 +41,7 @@ def main() -> None:
         },
         "command": _command(options.name, facts),
         "settings": facts["settings"],
+        **({"start": facts["start"]} if "start" in facts else {}),
         "epoch": best["epoch"],
         "steps": best["step"],
         "seconds": round(curve[-1]["seconds"]),
@@ -88,9 +89,12 @@ def _command(name: str, facts: dict) -> str:
     words = ["python", "-m", "pixeledu", "train", "--model", config["model"]]
     words += ["--data", facts["data"], "--levels", config["levels"]]
     words += ["--hidden", config["hidden"], "--layers", config["layers"]]
-    for option in ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed"):
-        if settings[option] is not None:
+    options = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed")
+    for option in (*options, "ema", "precision"):
+        if settings.get(option) is not None:
             words += [f"--{option.replace('_', '-')}", settings[option]]
+    if "start" in facts:
+        words += ["--start", facts["start"]]
     return shlex.join(map(str, [*words, "--out", f"runs/{name}"]))
 
 

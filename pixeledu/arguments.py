@@ -70,6 +70,25 @@ def parser() -> argparse.ArgumentParser:
         "--checkpoint-every", metavar="N", type=int, help="steps (those of an epoch)"
     )
     command.add_argument("--compile", action="store_true", help="use torch.compile")
+    command.add_argument(
+        "--ema",
+        metavar="X",
+        type=float,
+        default=0.999,
+        help="how much of the averaged weights stays at each step (%(default)s)",
+    )
+    command.add_argument(
+        "--precision",
+        metavar="TYPE",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="auto, float32 or bfloat16 (%(default)s: bfloat16 on a GPU that has it)",
+    )
+    command.add_argument(
+        "--start",
+        metavar="MODEL",
+        help="begin with the weights of a saved model, or of one that ships with pixeledu",
+    )
     _add_device(command)
 
     command = commands.add_parser(

@@ -107,6 +107,10 @@ def _train(options: argparse.Namespace) -> None:
         **{name: size for name, size in sizes.items() if size is not None},
     )
     folder = Path(options.out or f"runs/{options.model}-{Path(os.path.abspath(options.data)).name}")
+    info = {"data": options.data}
+    if options.start is not None:
+        _start_from(model, options.start)
+        info["start"] = options.start
     step = read_info(folder / LAST).get("step") if (folder / LAST).exists() else None
     history = fit(
         model,
@@ -120,7 +124,9 @@ def _train(options: argparse.Namespace) -> None:
         seed=options.seed,
         folder=folder,
         checkpoint_every=options.checkpoint_every,
-        info={"data": options.data},
+        ema=options.ema,
+        precision=options.precision,
+        info=info,
         device=options.device,
         compile=options.compile,
     )
@@ -131,6 +137,18 @@ def _train(options: argparse.Namespace) -> None:
     print(f"valid: {_measured(model, valid.images)}")
     print(f"test: {_measured(model, test.images)}")
     print(f"saved: {folder / BEST}")
+
+
+def _start_from(model: nn.Module, start: str) -> None:
+    """Give the model the weights of another one of the same configuration."""
+    names = list_pretrained()
+    other = load_checkpoint(pretrained_file(start) if start in names else start, "cpu")
+    if other.config != model.config:
+        raise ValueError(
+            f"--start {start} is a model of another configuration, {other.config}: this one has "
+            f"{model.config}"
+        )
+    model.load_state_dict(other.state_dict())
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -49,6 +49,7 @@ def fit(
     checkpoint_every: int | None = None,
     info: dict | None = None,
     device: str | torch.device | None = None,
+    precision: str = "auto",
     compile: bool = False,
     progress: bool | None = None,
 ) -> History:
@@ -84,6 +85,9 @@ def fit(
         checkpoint_every: steps between two checkpoints; None: the steps of an epoch.
         info: JSON-able facts to keep in the checkpoints; see `read_info`.
         device: None takes the fastest there is.
+        precision: "float32", or "bfloat16" for the forward pass and its gradients (the weights and
+            the scans of LSTM layers stay in float32; twice as fast where the processor multiplies
+            it); "auto" takes bfloat16 on a GPU that has it.
         compile: let torch.compile make it faster, after a minute or so of compiling.
         progress: show a bar; None does where stderr is a terminal.
     Returns:
@@ -108,7 +112,10 @@ def fit(
         "ema": _number("ema", ema, most=1),
         "patience": patience if patience is None else positive_int("patience", patience),
         "seed": positive_int("seed", seed, least=0),
+        "precision": None if precision == "auto" else precision,
     }
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f'precision must be "auto", "float32" or "bfloat16", got {precision!r}')
     if patience is not None and valid is None:
         raise ValueError("patience needs validation images to stop by: pass valid as well")
     steps_per_epoch = math.ceil(len(train) / batch_size)
@@ -125,7 +132,10 @@ def fit(
 
     device = usable_device(own_device(device))
     on_cuda = device.type == "cuda"
-    bfloat16 = on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "auto":
+        bfloat16 = on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        bfloat16 = precision == "bfloat16"
     model.to(device)
     if on_cuda:
         model.to(memory_format=torch.channels_last)

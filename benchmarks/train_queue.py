@@ -1,0 +1,100 @@
+"""Train the models that ship, one after the other: `python benchmarks/train_queue.py`.
+
+Goes through `benchmarks/queue.json` and keeps WORKERS trainings running at the lowest priority,
+each on its part of the processors. Stopped at any moment, the same command goes on: a run is in its
+folder below RUNS, and one that has ended has a file `finished` there. `--list` says how far all are.
+What a run has reached becomes a model that ships by `python benchmarks/publish.py RUN NAME`.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+QUEUE = Path(__file__).with_name("queue.json")
+FINISHED = "finished"
+
+
+def main() -> None:
+    options = _options()
+    queue = json.loads(QUEUE.read_text())
+    folder = Path(options.runs)
+    if options.list:
+        for name in queue:
+            print(f"{name}: {progress(folder / name)}")
+        return
+    lowest_priority()
+    threads = options.threads or max(1, (os.cpu_count() or 1) // options.workers)
+    waiting = [name for name in queue if not (folder / name / FINISHED).exists()]
+    running: dict[str, subprocess.Popen] = {}
+    failed = []
+    with contextlib.ExitStack() as stopping:
+        while waiting or running:
+            while waiting and len(running) < options.workers:
+                name = waiting.pop(0)
+                running[name] = started(folder / name, queue[name], threads)
+                stopping.callback(running[name].terminate)
+            time.sleep(1)
+            for name, process in list(running.items()):
+                if process.poll() is None:
+                    continue
+                del running[name]
+                if process.returncode == 0:
+                    (folder / name / FINISHED).touch()
+                else:
+                    failed.append(name)
+                print(f"{name}: exit code {process.returncode}", flush=True)
+    if failed:
+        sys.exit(f"failed, see log.txt in their folders: {', '.join(failed)}")
+
+
+def started(run: Path, arguments: str, threads: int) -> subprocess.Popen:
+    """Start the training of one run; what it prints is appended to `log.txt` in its folder."""
+    run.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pixeledu", "train", *shlex.split(arguments), "--out", str(run)]
+    print(f"{run.name}: {shlex.join(command)}", flush=True)
+    with open(run / "log.txt", "a") as log:
+        return subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        )
+
+
+def progress(run: Path) -> str:
+    """Say in a few words how far a run is."""
+    metrics = run / "metrics.jsonl"
+    if not metrics.exists() or not metrics.stat().st_size:
+        return "waits" if not run.exists() else "before its first epoch"
+    records = [json.loads(line) for line in metrics.read_text().splitlines()]
+    best = min(record["valid_nats"] for record in records)
+    state = "finished" if (run / FINISHED).exists() else "not finished"
+    return f"{state}, epoch {records[-1]['epoch']}, best valid nats {best:.3f}"
+
+
+def lowest_priority() -> None:
+    """Let everything else on the machine go first, where the system can."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(19)
+    # Linux shares time between sessions before it looks at what `nice` says inside one.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("19")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--runs", default="runs", help="where the runs are kept (%(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="at the same time (%(default)s)")
+    parser.add_argument("--threads", type=int, help="of each (its part of the processors)")
+    parser.add_argument("--list", action="store_true", help="say how far all runs are, and end")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
