@@ -151,7 +151,7 @@ def plain_scans():
 
 
 def plain_scan(inputs, weight, hidden, memory, diagonal):
-    """What `pixeledu.layers.scan.scan` computes, with the operations that every exporter knows."""
+    """What `pixeledu.fast.scan.scan` computes, with the operations that every exporter knows."""
     directions = [
         _one_direction(x, *its, diagonal)
         for x, *its in zip(

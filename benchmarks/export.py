@@ -11,8 +11,8 @@ import sys
 import timing
 
 from pixeledu import list_pretrained, load_images, load_pretrained
-from pixeledu.export import DTYPES, export_model, quantising_cost
 from pixeledu.pretrained import pretrained_card, pretrained_file
+from pixeledu.web.export import DTYPES, export_model, quantising_cost
 
 
 def main(names: list[str]) -> None:

@@ -14,8 +14,8 @@ from drawing import sampling
 from torch import Tensor
 
 from pixeledu import build_model
+from pixeledu.fast.scan import scan
 from pixeledu.layers import diagonal_bilstm, row_lstm
-from pixeledu.layers.scan import scan
 
 SIZE, BATCH = 28, 16
 CONFIG = {"channels": 1, "levels": 2, "hidden": 16, "layers": 7}

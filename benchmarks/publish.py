@@ -15,11 +15,12 @@ import timing
 import torch
 
 from pixeledu import __version__, best_device, load_images, nats
-from pixeledu.checkpoints import LAST, load_checkpoint, read_info, save_checkpoint, write_atomically
+from pixeledu.checkpoints import LAST, load_checkpoint, read_info, save_checkpoint
 from pixeledu.data import SPLITS
+from pixeledu.files import write_atomically
 from pixeledu.likelihood import measure
 from pixeledu.pretrained import WEIGHTS
-from pixeledu.run_folder import METRICS, fingerprint, sha256_of
+from pixeledu.training.folder import METRICS, fingerprint, sha256_of
 
 
 def main() -> None:

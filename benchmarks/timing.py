@@ -19,7 +19,7 @@ try:
 except ModuleNotFoundError:  # comes with scikit-learn, which a GPU machine may lack
     threadpoolctl = None
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "pixeledu" / "measured"
 # glibc gives large buffers back to the system after each use and fetches them again for the next
 # one. For small networks that costs more than the arithmetic, so it is switched off here.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296"}
@@ -39,7 +39,7 @@ def parser(description: str, rounds: int) -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(description=description.split("\n")[0])
     shared.add_argument("--rounds", type=int, default=rounds, help="repeats of each measurement")
     shared.add_argument("--rehearse", action="store_true", help="tiny sizes; keeps no figures")
-    shared.add_argument("--out", type=Path, help="folder of the JSON (benchmarks/results)")
+    shared.add_argument("--out", type=Path, help="folder of the JSON (pixeledu/measured)")
     return shared
 
 

@@ -56,7 +56,15 @@ def main() -> None:
 def started(run: Path, arguments: str, threads: int) -> subprocess.Popen:
     """Start the training of one run; what it prints is appended to `log.txt` in its folder."""
     run.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pixeledu", "train", *shlex.split(arguments), "--out", str(run)]
+    command = [
+        sys.executable,
+        "-m",
+        "pixeledu",
+        "train",
+        *shlex.split(arguments),
+        "--out",
+        str(run),
+    ]
     print(f"{run.name}: {shlex.join(command)}", flush=True)
     with open(run / "log.txt", "a") as log:
         return subprocess.Popen(

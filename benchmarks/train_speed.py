@@ -22,7 +22,7 @@ import work
 from torch import Tensor, nn
 
 from pixeledu import build_model
-from pixeledu.cuda_graphs import Repeated
+from pixeledu.fast.cuda_graphs import Repeated
 
 FORMS = ("NCHW", "eager", "compiled", "bf16", "compiled bf16", "graph", "graph bf16")
 LIKE_EAGER = {False: 1e-4, True: 2e-2}  # how far the first loss may be from eager's; bf16 or not

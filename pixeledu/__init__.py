@@ -6,17 +6,17 @@ widgets) are imported when first used.
 
 from importlib import import_module
 
+from pixeledu.devices import best_device
+from pixeledu.fast.memory import keep_freed_memory
 from pixeledu.inspection import CausalityReport, check_causality, receptive_field
 from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM, skew, unskew
 from pixeledu.likelihood import bits_per_dim, nats
 from pixeledu.masks import causal_mask, colour_groups
-from pixeledu.memory import keep_freed_memory
 from pixeledu.models import (
     PAPER_CONFIGS,
     GatedPixelCNN,
     PixelCNN,
     PixelRNN,
-    best_device,
     build_model,
 )
 from pixeledu.noise import SharedNoise
@@ -35,11 +35,11 @@ _LOADED_WHEN_USED = {
     "list_pretrained": "pretrained",
     "load_pretrained": "pretrained",
     "pretrained_card": "pretrained",
-    "export_model": "export",
-    "load_export": "export",
-    "quantising_cost": "export",
-    "read_export_info": "export",
-    "save_export": "export",
+    "export_model": "web.export",
+    "load_export": "web.export",
+    "quantising_cost": "web.export",
+    "read_export_info": "web.export",
+    "save_export": "web.export",
     "LeakHunt": "widgets",
     "LiveSampler": "widgets",
     "MaskExplorer": "widgets",

@@ -1,9 +1,7 @@
 """A model in a file: safetensors, with what rebuilds it as JSON in the header; never a pickle."""
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from pixeledu.devices import usable_device
+from pixeledu.files import write_atomically
 from pixeledu.models import build_model
 
 BEST, LAST = "best.safetensors", "last.safetensors"
@@ -96,21 +96,6 @@ def file_of(path: str | Path) -> Path:
     raise FileNotFoundError(f"there is no checkpoint at {file}; `fit` and `train` write one")
 
 
-def usable_device(device: str | torch.device) -> torch.device:
-    """Return the device if this machine has it.
-
-    Raises:
-        ValueError: it has not, or PyTorch knows no such device.
-    """
-    try:
-        device = torch.device(device)
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f'device {device} cannot be used: {reason}; "cpu" always can') from error
-    return device
-
-
 def config_of(model: nn.Module) -> dict:
     """Return the config a model can be rebuilt from.
 
@@ -169,50 +154,6 @@ def packed(tensors: dict[str, Tensor], info: dict) -> bytes:
     # One entry only: safetensors writes several in an order that changes from run to run.
     header = json.dumps({"sha256": _checksum(tensors, text), **info})
     return save(tensors, {"pixeledu": header})
-
-
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write a file so that at every moment the old content or the new one is there, whole.
-
-    Raises:
-        OSError: it cannot be written; the old content and no other file is left.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        _remove(temporary)
-        if isinstance(error, OSError):
-            raise cannot_write(path, error) from error
-        raise
-
-
-def _remove(temporary: Path) -> None:
-    # A second error here (the folder is gone, or is a file) would only hide the first.
-    with contextlib.suppress(OSError):
-        temporary.unlink(missing_ok=True)
-
-
-def remove_leftovers(folder: Path, *names: str) -> None:
-    """Remove what writers of these files that were killed have left; nobody may be writing them."""
-    for name in names:
-        for leftover in folder.glob(f".{name}.*.tmp"):
-            leftover.unlink()
-
-
-def cannot_write(path: Path, error: OSError) -> OSError:
-    """Return an error of the same kind that says what to do."""
-    return OSError(
-        error.errno,
-        f"{path} could not be written: {error.strerror or error}. What was there before is "
-        f"untouched; free some space or choose another place, and run the same again",
-    )
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:

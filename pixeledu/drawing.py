@@ -7,21 +7,9 @@ import torch
 from torch import Tensor
 
 from pixeledu.checks import images_of, positive_int
-from pixeledu.cuda_graphs import Repeated
+from pixeledu.fast.cuda_graphs import Repeated
+from pixeledu.fast.threads import at_most
 from pixeledu.models import AutoregressiveModel
-from pixeledu.noise import SharedNoise
-from pixeledu.threads import at_most
-
-
-class PartOfNoise:
-    """The random numbers that some of n images get when all n are drawn."""
-
-    def __init__(self, generator: torch.Generator | SharedNoise | None, n: int, mine: slice):
-        self.generator, self.n, self.mine = generator, n, mine
-
-    def uniform(self, start: int, values: int, n: int) -> Tensor:
-        """Give the (values, n) numbers; those of the other images are drawn and thrown away."""
-        return _uniform(self.generator, start, values, self.n)[:, self.mine]
 
 
 class Drawing:
@@ -134,12 +122,23 @@ class Drawing:
         """Draw a uniform number for each value of a row; known values use theirs up as well."""
         n, channels, _, width = self.shape
         values = width * channels
-        noise = _uniform(self.generator, row * values, values, n)  # (W·C, n)
+        noise = uniform(self.generator, row * values, values, n)  # (W·C, n)
         return noise.to(self.device).unsqueeze(2)
 
 
-def _uniform(source, start: int, values: int, n: int) -> Tensor:
-    if isinstance(source, SharedNoise | PartOfNoise):
+def uniform(source, start: int, values: int, n: int) -> Tensor:
+    """Draw a number from 0 to below 1 for each of some neighbouring values of n images.
+
+    Args:
+        source: a `torch.Generator`, None for the global one, or an object with a method of this
+            name that gives the numbers of these places, such as `SharedNoise`.
+        start: the number of the first value: (row · W + column) · C + colour.
+        values: how many.
+        n: how many images.
+    Returns:
+        Tensor of shape (values, n).
+    """
+    if hasattr(source, "uniform"):
         return source.uniform(start, values, n)
     device = "cpu" if source is None else source.device
     return torch.rand(values, n, generator=source, device=device)

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu.checks import images_of, positive_int
-from pixeledu.processes import ALONE, Crew
 
 BATCH = 256  # images in one forward pass, or fewer if they are large:
 LOGITS = 2**26  # numbers in what a model says of a batch; as float32 256 MB
@@ -69,31 +68,31 @@ def bits_per_dim(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> f
     return nats(model, images, batch_size).mean().item() / (images[0].numel() * math.log(2))
 
 
-def nats_in(crew: Crew, model: nn.Module, images: Tensor) -> Tensor:
-    """Measure `nats` in several processes, each at its part of the images; all of them call it.
-
-    Returns:
-        float64 tensor of shape (B,) on the CPU, in every process.
-    """
-    images_of(model, images)
-    batch_size = max(1, min(BATCH, LOGITS // (model.levels * math.prod(images.shape[1:]))))
-    return crew.whole(nats(model, images[crew.part(len(images))], batch_size), len(images))
-
-
-def measure(model: nn.Module, images: Tensor, crew: Crew = ALONE) -> dict[str, float]:
+def measure(model: nn.Module, images: Tensor) -> dict[str, float]:
     """Measure how well a model predicts images, with the uncertainty of the mean.
 
     Args:
         model: maps images (B, C, H, W) to logits (B, levels, C, H, W).
         images: integers 0 … levels-1, shape (B, C, H, W), at least one image.
-        crew: the processes that share the work and call it together.
     Returns:
-        "mean" nats of an image, their "standard_error" (NaN for one image), "bits_per_dim" and the
-        number of "images".
+        See `summary`.
     Raises:
         ValueError: the images are not of the model's shape, type or range.
     """
-    values = nats_in(crew, model, images)
+    images_of(model, images)
+    return summary(nats(model, images, batch_size_for(model, images)), images)
+
+
+def summary(values: Tensor, images: Tensor) -> dict[str, float]:
+    """Sum up what `nats` has measured.
+
+    Args:
+        values: nats of each image, float64, shape (B,).
+        images: the images, shape (B, C, H, W).
+    Returns:
+        "mean" nats of an image, their "standard_error" (NaN for one image), "bits_per_dim" and the
+        number of "images".
+    """
     mean, alone = values.mean().item(), len(values) == 1
     return {
         "mean": mean,
@@ -101,3 +100,8 @@ def measure(model: nn.Module, images: Tensor, crew: Crew = ALONE) -> dict[str, f
         "bits_per_dim": mean / (images[0].numel() * math.log(2)),
         "images": len(values),
     }
+
+
+def batch_size_for(model: nn.Module, images: Tensor) -> int:
+    """Return how many of these images one forward pass can measure in moderate memory."""
+    return max(1, min(BATCH, LOGITS // (model.levels * math.prod(images.shape[1:]))))

@@ -6,9 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pixeledu.blocks import OutputHead, RecurrentBlock, ResidualBlock
 from pixeledu.checks import positive_int, shape_of_images
 from pixeledu.layers import GatedBlock, MaskedConv2d
+from pixeledu.layers.blocks import OutputHead, RecurrentBlock, ResidualBlock
 
 
 class AutoregressiveModel(nn.Module):
@@ -288,10 +288,3 @@ def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
         return _MODELS[name](**config)
     except TypeError as error:
         raise ValueError(f"config does not fit {name}: {error}") from error
-
-
-def best_device() -> torch.device:
-    """Return the fastest device there is: CUDA, else Apple's GPU, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pixeledu.checks import images_of, positive_int
-from pixeledu.pictures import as_rgb
+from pixeledu.png import as_rgb
 
 
 def show_images(

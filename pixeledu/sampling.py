@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixeledu.checks import images_of, positive_int
-from pixeledu.drawing import Drawing, PartOfNoise
+from pixeledu.checks import images_of
+from pixeledu.drawing import Drawing
 from pixeledu.models import AutoregressiveModel
 from pixeledu.noise import SharedNoise
-from pixeledu.processes import Crew
 
 
 def sample(
@@ -100,41 +99,6 @@ def complete(
         progress=progress,
     )
     return drawn.to(images.device)
-
-
-def sample_in(
-    crew: Crew,
-    model: AutoregressiveModel,
-    n: int,
-    height: int,
-    width: int,
-    *,
-    images: Tensor | None = None,
-    known: Tensor | None = None,
-    generator: torch.Generator | SharedNoise | None = None,
-    **options,
-) -> Tensor:
-    """Draw in several processes, each its part, the images that `sample` draws in one.
-
-    Args:
-        crew: the processes; all of them call this with the same arguments.
-        model, n, height, width, images, known, generator: as for `sample`, for all n images.
-        options: the other arguments of `sample`.
-    Returns:
-        uint8 tensor of shape (n, C, height, width) in every process, on the model's device.
-    """
-    mine = crew.part(positive_int("n", n, least=0))
-    drawn = sample(
-        model,
-        mine.stop - mine.start,
-        height,
-        width,
-        images=None if images is None else images[mine],
-        known=known if known is None or known.dim() == 2 else known[mine],
-        generator=PartOfNoise(generator, n, mine),
-        **options,
-    )
-    return crew.whole(drawn, n)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ COLAB = {
     "traitlets": "5.7.1",
     "tqdm": "4.67",
     "safetensors": "0.8",
+    "filelock": "3.20",
     "pooch": "1.9",
     "scikit-learn": "1.6.1",
     "mlxtend": "0.23.4",

@@ -9,7 +9,7 @@
 # are missing: `--models NAME …` behind it measures these alone and keeps the rows of the others.
 # `--rehearse` does the same with tiny models on the processor, to see that everything is in place.
 #
-# Needs PyTorch and NumPy. OUT is the folder of the results (benchmarks/results), LIMIT the seconds
+# Needs PyTorch and NumPy. OUT is the folder of the results (pixeledu/measured), LIMIT the seconds
 # after which it is stopped (520).
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)

@@ -10,10 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 import pixeledu
-from pixeledu.checkpoints import write_atomically
 from pixeledu.course.grading import FAILED, PASSED, Graded, grade_folder, need, stem_of
 from pixeledu.course.report import write_reports
 from pixeledu.course.sandbox import warnings
+from pixeledu.files import write_atomically
 
 
 def exercise(options: argparse.Namespace) -> None:

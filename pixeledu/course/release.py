@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from pixeledu.checkpoints import write_atomically
 from pixeledu.course.notebooks import cell, dump, notebook, stream
 from pixeledu.course.source import Chapter, Task, read_chapter
 from pixeledu.course.trial import attempt
+from pixeledu.files import write_atomically
 
 _HOW = """
 Write your answers where the cells say `raise NotImplementedError`, in place of that line. Run the check below each: it

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu.checks import features_of_images, positive_int
-from pixeledu.layers.arithmetic import arithmetic_for
+from pixeledu.fast.arithmetic import arithmetic_for
+from pixeledu.fast.scan import scan
 from pixeledu.layers.masked_conv import MaskedConv2d
-from pixeledu.layers.scan import scan
 from pixeledu.layers.steps import Cell, LayerSteps, halved_gates
 from pixeledu.masks import by_colour, group_slices
 

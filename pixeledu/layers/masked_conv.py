@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu.checks import features_of_images, positive_int
-from pixeledu.layers.arithmetic import arithmetic_for
+from pixeledu.fast.arithmetic import arithmetic_for
 from pixeledu.layers.steps import LayerSteps
 from pixeledu.masks import by_colour, causal_mask, group_slices
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.checks import features_of_images, positive_int
+from pixeledu.fast.scan import scan
 from pixeledu.layers.masked_conv import MaskedConv2d, MaskedConv2dSteps
-from pixeledu.layers.scan import scan
 from pixeledu.layers.steps import Cell, LayerSteps, halved_gates
 from pixeledu.masks import by_colour, group_slices
 

@@ -11,10 +11,10 @@ import traitlets
 from torch import Tensor, nn
 
 from pixeledu.checks import images_of, positive_int
-from pixeledu.export import load_export
 from pixeledu.noise import SharedNoise
-from pixeledu.pictures import as_rgb
+from pixeledu.png import as_rgb
 from pixeledu.sampling import sample
+from pixeledu.web.export import load_export
 from pixeledu.widgets.base import PageWidget, as_png
 from pixeledu.widgets.offers import offers_of
 

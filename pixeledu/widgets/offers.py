@@ -5,8 +5,8 @@ from functools import lru_cache
 
 from pixeledu.checkpoints import read_info
 from pixeledu.checks import positive_int
-from pixeledu.export import export_model
 from pixeledu.pretrained import list_pretrained, load_pretrained, pretrained_card, pretrained_file
+from pixeledu.web.export import export_model
 
 LARGEST = 100_000  # bytes of a model on the site
 _LONGEST = 64  # pixels in a row or column, at most
@@ -34,7 +34,7 @@ def page_export(name: str) -> bytes:
     Args:
         name: one of `pixeledu.list_pretrained()`.
     Returns:
-        The export; see `pixeledu.export`.
+        The export; see `pixeledu.web.export`.
     Raises:
         ValueError: there is no such model.
     """

@@ -17,7 +17,7 @@ IN_CHAPTER = {
 
 
 def test_the_table_of_seeds_in_the_chapter_is_that_of_the_benchmark():
-    results = json.loads((ROOT / "benchmarks" / "results" / "digits_seeds.json").read_text())
+    results = json.loads((ROOT / "pixeledu" / "measured" / "digits_seeds.json").read_text())
     measured = {row["model"]: row for row in results["rows"]}
     notebook = nbformat.read(ROOT / "book" / "08_gated_pixelcnn.ipynb", as_version=4)
     (cell,) = [cell for cell in notebook.cells if cell.id == "scores-read"]
@@ -28,7 +28,7 @@ def test_the_table_of_seeds_in_the_chapter_is_that_of_the_benchmark():
 
 
 def test_the_worst_network_with_relus_is_better_than_the_best_with_gates():
-    results = json.loads((ROOT / "benchmarks" / "results" / "digits_seeds.json").read_text())
+    results = json.loads((ROOT / "pixeledu" / "measured" / "digits_seeds.json").read_text())
     measured = {row["model"]: row for row in results["rows"]}
     relu, gated = (
         measured[IN_CHAPTER[f"{name}, larger"]] for name in ("two stacks, ReLU", "gated")

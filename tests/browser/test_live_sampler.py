@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, expect
 
 from pixeledu import build_model, load_export, sample_trace
 from pixeledu.noise import SharedNoise
-from pixeledu.pictures import as_rgb
+from pixeledu.png import as_rgb
 from pixeledu.widgets import LiveSampler
 from pixeledu.widgets.live_sampler import MANY
 from pixeledu.widgets.offers import page_models

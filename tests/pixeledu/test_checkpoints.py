@@ -19,9 +19,9 @@ from pixeledu.checkpoints import (
     load_checkpoint,
     read_info,
     save_checkpoint,
-    write_atomically,
     write_tensors,
 )
+from pixeledu.files import write_atomically
 
 
 @contextlib.contextmanager

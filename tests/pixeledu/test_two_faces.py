@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixeledu import DiagonalBiLSTM, MaskedConv2d, RowLSTM, build_model
+from pixeledu.fast.arithmetic import NumPyArithmetic, TorchArithmetic
 from pixeledu.layers import diagonal_bilstm, masked_conv
-from pixeledu.layers.arithmetic import NumPyArithmetic, TorchArithmetic
 from pixeledu.masks import by_colour, group_slices
 
 ODD = st.sampled_from([1, 3, 5])

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import pixeledu
-from pixeledu.arguments import parser
 from pixeledu.checkpoints import read_info
 from pixeledu.cli import main
-from pixeledu.run_folder import sha256_of
+from pixeledu.cli.arguments import parser
+from pixeledu.training.folder import sha256_of
 
 ROOT = Path(pixeledu.__file__).parents[1]
 WEIGHTS = Path(pixeledu.__file__).parent / "weights" / "digits-pixelcnn.safetensors"

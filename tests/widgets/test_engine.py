@@ -12,9 +12,9 @@ from test_javascript import HERE, node
 from torch import Tensor, nn
 
 from pixeledu import build_model, complete, list_pretrained, load_images, load_pretrained, sample
-from pixeledu.export import export_model, load_export
 from pixeledu.noise import SharedNoise
 from pixeledu.pretrained import pretrained_card
+from pixeledu.web.export import export_model, load_export
 
 SEED = 2**32 - 5
 TEMPERATURES = (1.0, 0.7)

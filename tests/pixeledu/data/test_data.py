@@ -28,8 +28,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 
-from pixeledu import data, data_files
 from pixeledu.data import DATASETS, SPLITS, ImageData, load_images
+from pixeledu.data import sets as data
+from pixeledu.data import sources as data_files
 
 REAL = os.environ.get("PIXELEDU_DATA")
 BUNDLED = ["digits", "mnist-5k", "patches"]
@@ -729,7 +730,8 @@ def test_a_download_killed_half_way_is_never_taken_for_a_file(server, cache, mon
     server.harm = "stalled"
     code = f"""if True:
         import pooch
-        from pixeledu import data, data_files
+        from pixeledu.data import sets as data
+        from pixeledu.data import sources as data_files
         pooch.os_cache = lambda project: {str(cache)!r}
         data_files._URLS.update({dict(data_files._URLS)!r})
         data_files._SHA256.update({dict(data_files._SHA256)!r})

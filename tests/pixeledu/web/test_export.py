@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from pixeledu import build_model, cli, list_pretrained, load_images, load_pretrained, nats
 from pixeledu.checkpoints import save_checkpoint
-from pixeledu.export import (
+from pixeledu.layers import MaskedConv2d
+from pixeledu.pretrained import pretrained_card, pretrained_file
+from pixeledu.web.export import (
     DTYPES,
     export_model,
     load_export,
@@ -21,10 +23,8 @@ from pixeledu.export import (
     read_export_info,
     save_export,
 )
-from pixeledu.layers import MaskedConv2d
-from pixeledu.pretrained import pretrained_card, pretrained_file
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KINDS = ("pixelcnn", "row-lstm", "diagonal-bilstm", "gated-pixelcnn")
 LARGEST = 100_000  # bytes of a model on the site
 
@@ -147,7 +147,7 @@ def test_a_shipped_model_is_small_and_as_good_as_before(name):
 
 
 def test_what_packing_costs_is_stated_for_every_model_that_ships():
-    rows = json.loads((ROOT / "benchmarks" / "results" / "export.json").read_text())["rows"]
+    rows = json.loads((ROOT / "pixeledu" / "measured" / "export.json").read_text())["rows"]
     stated = {row["model"]: row for row in rows if row["dtype"] == "int8"}
     for name in list_pretrained():
         again = f"run `python benchmarks/export.py {name}`"

@@ -16,12 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checkpoints import LAST, packed, unpacked, usable_device
+from pixeledu.checkpoints import LAST, packed, unpacked
 from pixeledu.checks import images_of, positive_int
-from pixeledu.processes import own_device, present
-from pixeledu.run_folder import RunFolder, fingerprint
-from pixeledu.runs import History, Run, best_of
-from pixeledu.threads import at_most
+from pixeledu.devices import usable_device
+from pixeledu.fast.threads import at_most
+from pixeledu.training.folder import RunFolder, fingerprint
+from pixeledu.training.processes import current_group, own_device
+from pixeledu.training.run import History, Run, best_of
 
 if TYPE_CHECKING:
     from pixeledu.data import ImageData
@@ -100,7 +101,7 @@ def fit(
         OSError: a file could not be written; the last good checkpoint is kept.
         RuntimeError: another process that trains with this one has stopped.
     """
-    crew = present()
+    group = current_group()
     train, valid = _checked_images(model, train, valid)
     settings = {
         "epochs": positive_int("epochs", epochs),
@@ -128,7 +129,7 @@ def fit(
     if folder is not None:
         settings |= {"train": fingerprint(train), "valid": fingerprint(valid)}
         info = {"size": list(train.shape[2:]), **(info or {})}
-        keep = RunFolder(folder, model, settings, info, crew)
+        keep = RunFolder(folder, model, settings, info, group)
 
     device = usable_device(own_device(device))
     on_cuda = device.type == "cuda"
@@ -148,7 +149,7 @@ def fit(
     order = None
 
     small = device.type == "cpu" and batch_size * train[0, 0].numel() < SMALL
-    run = Run(model, average, optimizer, crew)
+    run = Run(model, average, optimizer, group)
     with (
         at_most(1 if small else torch.get_num_threads()),
         keep.opened(run) if keep else contextlib.nullcontext(),  # goes on from the folder
@@ -164,20 +165,20 @@ def fit(
             if place == 0 or order is None:
                 order = _order(seed, epoch, len(train)).to(train.device)
             batch = order[place * batch_size : (place + 1) * batch_size]  # (B,)
-            mine, share = crew.part_of(batch)  # all of it, in one process
+            mine, share = group.shard_of(batch)  # all of it, in one process
             images = train[mine].to(device)  # (B / processes, C, H, W)
 
             rate = _learning_rate(run.step, steps, learning_rate, warm_up)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            _seed_dropout(seed, run.step, crew.rank, device)
+            for part in optimizer.param_groups:
+                part["lr"] = rate
+            _seed_dropout(seed, run.step, group.rank, device)
 
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 # - log p(x) / (C·H·W), averaged over these images
                 loss = F.cross_entropy(forward(images), images.long())
             optimizer.zero_grad()
             loss.backward()
-            loss = crew.mean(loss, model.parameters(), share)  # over the batch; gradients as well
+            loss = group.mean(loss, model.parameters(), share)  # over the batch; gradients as well
             length = nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
             _move_average(average, model, run.step, ema)
@@ -236,18 +237,18 @@ def _number(name: str, value: float, most: float = sys.float_info.max, zero: boo
 
 def _start_together(run: Run, settings: dict) -> None:
     """Let all processes start from the state of the first one, if they were told the same."""
-    crew = run.crew
-    if crew.size == 1:
+    group = run.group
+    if group.size == 1:
         return
-    theirs = json.loads(crew.told(json.dumps(settings).encode()))
-    state = crew.told(packed(run.tensors(), run.facts()) if crew.leads else b"")
+    theirs = json.loads(group.broadcast(json.dumps(settings).encode()))
+    state = group.broadcast(packed(run.tensors(), run.facts()) if group.is_leader else b"")
     different = [name for name in settings if settings[name] != theirs.get(name)]
     if different:
         raise ValueError(
             f"{' and '.join(different)} must be the same in all processes, and process "
-            f"{crew.rank} was given something else than process 0"
+            f"{group.rank} was given something else than process 0"
         )
-    if not crew.leads:
+    if not group.is_leader:
         run.restore(*unpacked(state, "what process 0 has sent"))
 
 
@@ -294,7 +295,7 @@ def _move_average(average: nn.Module, model: nn.Module, step: int, ema: float) -
 @contextlib.contextmanager
 def _bar(steps: int, done: int, shown: bool | None) -> Iterator[Callable[[Run], None]]:
     """Give a function to call after each step; it moves a bar, if one is to be shown."""
-    if not present().leads or not (sys.stderr.isatty() if shown is None else shown):
+    if not current_group().is_leader or not (sys.stderr.isatty() if shown is None else shown):
         yield lambda run: None
         return
     from tqdm.auto import tqdm

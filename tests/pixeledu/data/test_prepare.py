@@ -1,6 +1,5 @@
 """A folder of pictures becomes an image set: each in its place, nothing lost, none read whole."""
 
-import fcntl
 import io
 import json
 import os
@@ -18,19 +17,20 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from crews import command_line, context, together
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
+from process_groups import command_line, context, together
 
-from pixeledu import PixelCNN, cli, fit, load_images, picture_files
-from pixeledu import image_folder as module
+from pixeledu import PixelCNN, cli, fit, load_images
 from pixeledu.checkpoints import save_checkpoint
-from pixeledu.data import SPLITS
-from pixeledu.image_folder import prepare_images, unreadable
-from pixeledu.image_set import IMAGES, INDEX, KIND, SET, npy_header
-from pixeledu.picture_files import read_picture
+from pixeledu.data import SPLITS, picture_files
+from pixeledu.data import prepare as module
+from pixeledu.data.image_set import IMAGES, INDEX, KIND, SET, npy_header
+from pixeledu.data.picture_files import read_picture
+from pixeledu.data.prepare import prepare_images, unreadable
+from pixeledu.files import LOCK, only_user_of
 
 
 def picture(seed, height=12, width=9, mode="RGB"):
@@ -55,7 +55,9 @@ def fill(folder, count, some=None, **size):
 
 
 def content_of(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """The files of a folder, but for the one by which a process holds it."""
+    files = [path for path in folder.iterdir() if path.name != LOCK]
+    return {path.name: path.read_bytes() for path in files}
 
 
 def rows_of(out):
@@ -431,11 +433,9 @@ def test_a_second_call_reads_no_picture_again(whole, monkeypatch):
 
 def test_two_at_a_time_never_write_the_same_set(tmp_path, whole):
     (tmp_path / "set").mkdir()
-    other = os.open(tmp_path / "set", os.O_RDONLY)
-    fcntl.flock(other, fcntl.LOCK_EX)
-    with pytest.raises(OSError, match="another process is preparing a set in"):
+    preparing = pytest.raises(OSError, match="another process is preparing a set in")
+    with only_user_of(tmp_path / "set", "preparing a set"), preparing:
         prepare_images(whole / "pictures", tmp_path / "set", size=(4, 4))
-    os.close(other)
     prepare_images(whole / "pictures", tmp_path / "set", size=(4, 4))
 
 
@@ -655,7 +655,8 @@ def test_a_set_larger_than_the_memory_of_the_machine_opens_at_once(tmp_path):
 # (That the file of a set is mapped takes up addresses and no memory, but counts for RLIMIT_DATA.)
 LIMITED = """
 import resource, sys, threading, torch
-from pixeledu import PixelCNN, cli, image_folder, likelihood
+from pixeledu import PixelCNN, cli, likelihood
+from pixeledu.data import prepare as image_folder
 
 room = int(sys.argv[1])
 likelihood.LOGITS = 2**15  # one image is measured at a time
@@ -687,7 +688,7 @@ image_folder.prepare_images("few", "small", size=(1, 1))
 small = torch.zeros(2, 1, 128, 128, dtype=torch.uint8)
 cli.fit(PixelCNN(hidden=1, layers=0), small, epochs=1, device="cpu")
 
-for module, name in ((image_folder, "prepare_images"), (cli, "fit"), (cli, "measure")):
+for module, name in ((image_folder, "prepare_images"), (cli, "fit"), (cli, "measure_in")):
     setattr(module, name, limited(getattr(module, name)))
 small_model = "--hidden 1 --layers 0 --epochs 1 --batch-size 2"
 for words in (
@@ -711,7 +712,7 @@ def test_more_images_than_a_memory_limit_allows_are_prepared_trained_on_and_meas
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     limited = re.findall("^(.*) is limited$", done.stdout, re.MULTILINE)
-    assert limited == ["prepare_images", "measure", "fit", "measure", "measure"]
+    assert limited == ["prepare_images", "measure_in", "fit", "measure_in", "measure_in"]
     assert "train: 1680 images\nvalid: 210 images\ntest: 210 images\n" in done.stdout
     assert load_images(tmp_path / "set").images.nbytes > 1.25 * room
 
@@ -762,9 +763,9 @@ def test_the_commands_take_the_folder_of_a_set_in_one_process_and_in_two(
         alone = command_line(tmp_path, words.replace("SET", "one").split())
         assert (alone[0], alone[2]) == (0, "")
         words = words.replace("SET", "two").split()
-        crew = together(2, command_line, str(tmp_path), words, join=False)
-        assert crew[1] == (0, "", "")
-        code, out, err = crew[0]
+        group = together(2, command_line, str(tmp_path), words, join=False)
+        assert group[1] == (0, "", "")
+        code, out, err = group[0]
         assert (code, re.sub(r", \d+ s", "", out.replace("two", "one")), err) == (
             (0, re.sub(r", \d+ s", "", alone[1]), "")
         )

@@ -17,26 +17,26 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pixeledu.arguments import parser
-from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info, write_atomically
+from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
 from pixeledu.checks import images_of
+from pixeledu.cli.arguments import parser
 from pixeledu.data import SPLITS, ImageData, load_images
-from pixeledu.export import export_model, quantising_cost
-from pixeledu.likelihood import measure
+from pixeledu.files import write_atomically
 from pixeledu.models import build_model
-from pixeledu.pictures import as_rgb, write_png
+from pixeledu.png import as_rgb, write_png
 from pixeledu.pretrained import list_pretrained, pretrained_card, pretrained_file
-from pixeledu.processes import (
-    ALONE,
-    Crew,
+from pixeledu.training import fit
+from pixeledu.training.processes import (
+    SINGLE,
     LeaderFailed,
-    announced,
+    ProcessGroup,
+    current_group,
+    group_from_environment,
     joined,
     own_device,
-    present,
 )
-from pixeledu.sampling import sample_in
-from pixeledu.training import fit
+from pixeledu.training.sharding import measure_in, sample_in
+from pixeledu.web.export import export_model, quantising_cost
 
 _ERRORS = (ValueError, OSError, ArithmeticError, RuntimeError, MemoryError, ImportError)
 
@@ -51,52 +51,56 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SystemExit: the arguments cannot be understood (code 2), or help was asked for (code 0).
     """
-    crew, options = ALONE, None
+    group, options = SINGLE, None
     try:
-        crew = announced()
-        with contextlib.nullcontext() if crew.leads else contextlib.redirect_stdout(io.StringIO()):
-            options = _parsed(arguments, crew)
-            _run(options, crew)
+        group = group_from_environment()
+        with (
+            contextlib.nullcontext()
+            if group.is_leader
+            else contextlib.redirect_stdout(io.StringIO())
+        ):
+            options = _parsed(arguments, group)
+            _run(options, group)
             sys.stdout.flush()
     except LeaderFailed:  # it has said why
         return 2
     except KeyboardInterrupt:
         again = _GOES_ON.get(options and options.command, "")
-        _complain(crew, f"\npixeledu: stopped{again}")
+        _complain(group, f"\npixeledu: stopped{again}")
         return 130
     except BrokenPipeError:  # the reader of stdout has left: nobody is there to be told
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except _ERRORS as error:
-        _complain(crew, f"pixeledu: error: {_one_line(error)}")
+        _complain(group, f"pixeledu: error: {_one_line(error)}")
         return 2
     return 0
 
 
-def _parsed(arguments: list[str] | None, crew: Crew) -> argparse.Namespace:
-    with contextlib.nullcontext() if crew.leads else contextlib.redirect_stderr(io.StringIO()):
+def _parsed(arguments: list[str] | None, group: ProcessGroup) -> argparse.Namespace:
+    with contextlib.nullcontext() if group.is_leader else contextlib.redirect_stderr(io.StringIO()):
         return parser().parse_args(arguments)
 
 
-def _run(options: argparse.Namespace, crew: Crew) -> None:
+def _run(options: argparse.Namespace, group: ProcessGroup) -> None:
     if getattr(options, "pretrained", None) is not None:
         options.checkpoint = pretrained_file(options.pretrained)
     if options.command in _SHARED:
         with joined():
             _COMMANDS[options.command](options)
-    elif crew.leads:
+    elif group.is_leader:
         _COMMANDS[options.command](options)
 
 
-def _complain(crew: Crew, text: str) -> None:
-    if crew.says(text):
+def _complain(group: ProcessGroup, text: str) -> None:
+    if group.first_to_say(text):
         print(text, file=sys.stderr)
 
 
 def _train(options: argparse.Namespace) -> None:
-    crew = present()
-    if crew.size > 1:  # a download is made once, and found by the others
-        crew.lead(load_images, options.data)
+    group = current_group()
+    if group.size > 1:  # a download is made once, and found by the others
+        group.run_on_leader(load_images, options.data)
     train, valid, test = (_load(options.data, split, options.levels) for split in SPLITS)
     sizes = {"hidden": options.hidden, "layers": options.layers}
     torch.manual_seed(options.seed)
@@ -162,20 +166,20 @@ def _sample(options: argparse.Namespace) -> None:
     size = options.size or read_info(options.checkpoint).get("size")
     if size is None:
         raise ValueError(f"{options.checkpoint} names no image size: pass --size, such as 28x28")
-    crew = present()
+    group = current_group()
     images = sample_in(
-        crew,
+        group,
         model,
         options.n,
         *size,
         temperature=options.temperature,
         generator=torch.Generator().manual_seed(options.seed),
-        progress=crew.leads and sys.stderr.isatty(),
+        progress=group.is_leader and sys.stderr.isatty(),
     )
     columns = math.ceil(math.sqrt(options.n))
     tiles = list(as_rgb(images, model.levels))
     rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
-    crew.lead(write_png, options.out, rows)
+    group.run_on_leader(write_png, options.out, rows)
     print(f"saved: {options.out}")
 
 
@@ -184,10 +188,10 @@ def _complete(options: argparse.Namespace) -> None:
     images = _load_for(model, options).images[: options.n]  # (n, C, H, W)
     known = _half(options.keep, *images.shape[2:])  # (H, W)
     generator = torch.Generator().manual_seed(options.seed)
-    crew = present()
+    group = current_group()
     drawn = [
         sample_in(
-            crew,
+            group,
             model,
             len(images),
             *images.shape[2:],
@@ -195,7 +199,7 @@ def _complete(options: argparse.Namespace) -> None:
             known=known,
             temperature=options.temperature,
             generator=generator,
-            progress=crew.leads and sys.stderr.isatty(),
+            progress=group.is_leader and sys.stderr.isatty(),
         )
         for _ in range(options.completions)
     ]
@@ -204,7 +208,7 @@ def _complete(options: argparse.Namespace) -> None:
         as_rgb(images, model.levels, known),
         *(as_rgb(completions, model.levels) for completions in drawn),
     ]
-    crew.lead(write_png, options.out, [list(row) for row in zip(*columns, strict=True)])
+    group.run_on_leader(write_png, options.out, [list(row) for row in zip(*columns, strict=True)])
     print(f"saved: {options.out}")
 
 
@@ -220,7 +224,7 @@ def _exercise(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from pixeledu.image_folder import prepare_images, unreadable
+    from pixeledu.data.prepare import prepare_images, unreadable
 
     facts = prepare_images(
         options.folder,
@@ -284,7 +288,7 @@ def _load_for(model: nn.Module, options: argparse.Namespace) -> ImageData:
 
 def _measured(model: nn.Module, images: Tensor) -> str:
     """Say how well the model predicts the images."""
-    return _said(measure(model, images, present()))
+    return _said(measure_in(current_group(), model, images))
 
 
 def _said(measured: dict[str, float]) -> str:

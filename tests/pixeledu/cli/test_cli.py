@@ -18,8 +18,9 @@ from matplotlib.image import imread
 from pixeledu import PixelCNN, cli, complete, nats, sample
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info, save_checkpoint
 from pixeledu.data import DATASETS, load_images
-from pixeledu.pictures import UNKNOWN, as_rgb
-from pixeledu.run_folder import METRICS
+from pixeledu.files import LOCK
+from pixeledu.png import UNKNOWN, as_rgb
+from pixeledu.training.folder import METRICS
 
 SMALL = ["train", "--hidden", "2", "--layers", "0", "--epochs", "1", "--batch-size", "64"]
 
@@ -84,7 +85,7 @@ def test_train_says_how_good_the_model_is_and_saves_it(capsys, tmp_path):
         )
     assert printed["weights"] == str(sum(weight.numel() for weight in model.parameters()))
     assert printed["epochs"].startswith("1 (best: 1)")
-    assert sorted(path.name for path in folder.iterdir()) == [BEST, LAST, METRICS]
+    assert sorted(path.name for path in folder.iterdir()) == [LOCK, BEST, LAST, METRICS]
 
 
 @pytest.mark.parametrize("name", ["row-lstm", "diagonal-bilstm", "mnist-diagonal-bilstm-7"])

@@ -10,7 +10,7 @@ import torch
 from torch.distributed import TCPStore
 
 from pixeledu import cli
-from pixeledu.processes import joined
+from pixeledu.training.processes import joined
 
 # A server process that has torch loaded forks the processes.
 context = multiprocessing.get_context("forkserver")
@@ -31,17 +31,17 @@ def together(size, function, *arguments, join=True):
     # The one who starts them keeps the place where they meet, as `torchrun` does.
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     pipes = [context.Pipe(duplex=False) for _ in range(size)]
-    crew = [
+    group = [
         context.Process(
             target=_member, args=(pipe, rank, size, store.port, join, function, arguments)
         )
         for rank, (_, pipe) in enumerate(pipes)
     ]
-    for process, (_, pipe) in zip(crew, pipes, strict=True):
+    for process, (_, pipe) in zip(group, pipes, strict=True):
         process.start()
         pipe.close()  # only the process itself holds it now, so its end is noticed
     results = [_received(pipe) for pipe, _ in pipes]
-    for process in crew:
+    for process in group:
         process.join()
     return results
 

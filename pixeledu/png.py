@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixeledu.checkpoints import write_atomically
+from pixeledu.files import write_atomically
 
 UNKNOWN = (86, 110, 150)  # a muted blue, which no grey image holds
 TILE = 112  # pixels of the picture along an image, if the image has fewer

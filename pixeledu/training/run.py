@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.checkpoints import part_of, refuse_broken_weights
-from pixeledu.likelihood import nats_in
-from pixeledu.processes import ALONE, Crew
+from pixeledu.training.processes import SINGLE, ProcessGroup
+from pixeledu.training.sharding import nats_in
 
 # What is written down after each epoch; see `History`.
 RECORD = (
@@ -30,7 +30,7 @@ class Run:
         model: the weights that the optimizer moves.
         average: their moving average, the model that is measured and kept.
         optimizer: with its moments.
-        crew: the processes that train it together.
+        group: the processes that train it together.
         best: the averaged weights of the best epoch; before the first epoch ends, those at the
             start.
         step: steps taken.
@@ -43,7 +43,7 @@ class Run:
     model: nn.Module
     average: nn.Module
     optimizer: torch.optim.Optimizer
-    crew: Crew = ALONE
+    group: ProcessGroup = SINGLE
     best: dict[str, Tensor] = field(default_factory=dict)
     step: int = 0
     nats: float = 0.0
@@ -87,14 +87,14 @@ class Run:
     def finish_epoch(self, epoch: int, rate: float, train: Tensor, valid: Tensor | None) -> None:
         """Measure the averaged weights, and remember them if they are the best so far.
 
-        Each process of the crew measures its part of the images.
+        Each process of the group measures its part of the images.
 
         Raises:
             FloatingPointError: the validation nats are infinite or NaN.
         """
         train_nats, self.nats = self.nats / len(train), 0.0
         valid_nats = (
-            None if valid is None else nats_in(self.crew, self.average, valid).mean().item()
+            None if valid is None else nats_in(self.group, self.average, valid).mean().item()
         )
         if valid_nats is not None and not math.isfinite(valid_nats):
             raise FloatingPointError(f"the validation nats became {valid_nats} at step {self.step}")

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from pixeledu.checks import positive_int
-from pixeledu.data_files import imported, in_folder, read
-from pixeledu.image_set import SPLITS, is_image_set, open_images
+from pixeledu.data.image_set import SPLITS, is_image_set, open_images
+from pixeledu.data.sources import imported, in_folder, read
 
 DATASETS = {
     "digits": "1,797 digits, 8x8, 17 grey levels; inside scikit-learn",

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,17 +12,15 @@ from torch import Tensor, nn
 from pixeledu.checkpoints import (
     BEST,
     LAST,
-    cannot_write,
     checked_info,
     config_of,
     read_tensors,
     refuse_broken_weights,
-    remove_leftovers,
-    write_atomically,
     write_tensors,
 )
-from pixeledu.processes import ALONE, Crew
-from pixeledu.runs import RECORD, Run, best_of
+from pixeledu.files import cannot_write, only_user_of, remove_leftovers, write_atomically
+from pixeledu.training.processes import SINGLE, ProcessGroup
+from pixeledu.training.run import RECORD, Run, best_of
 
 METRICS = "metrics.jsonl"
 # Names that the checkpoints use themselves.
@@ -42,16 +39,21 @@ class RunFolder:
         model: the model that is trained.
         settings: all that the outcome depends on; a run goes on only if none has changed.
         info: JSON-able facts to keep in the checkpoints.
-        crew: the processes that train together.
+        group: the processes that train together.
     Raises:
         ValueError: the model has no `config`, or `info` is not JSON-able or uses a taken name.
     """
 
     def __init__(
-        self, path: str | Path, model: nn.Module, settings: dict, info: dict, crew: Crew = ALONE
+        self,
+        path: str | Path,
+        model: nn.Module,
+        settings: dict,
+        info: dict,
+        group: ProcessGroup = SINGLE,
     ):
         self.path = Path(path)
-        self.crew = crew
+        self.group = group
         self.config = config_of(model)
         self.settings = settings
         self.info = checked_info(info, TAKEN)
@@ -67,18 +69,18 @@ class RunFolder:
             OSError: it cannot be written, or another process is training in it.
         """
         with contextlib.ExitStack() as held:
-            self.crew.lead(self._open, run, held)
+            self.group.run_on_leader(self._open, run, held)
             yield
 
     def save(self, run: Run) -> None:
         """Write the checkpoint that the run can go on from."""
         refuse_broken_weights(run.model, f"{self.path / LAST} was not written")
-        self.crew.lead(self._save, run)
+        self.group.run_on_leader(self._save, run)
         self.saved_step = run.step
 
     def record(self, run: Run) -> None:
         """Write down the epoch that has just ended, and its model if it is the best."""
-        self.crew.lead(self._record, run)
+        self.group.run_on_leader(self._record, run)
 
     def _open(self, run: Run, held: contextlib.ExitStack) -> None:
         try:
@@ -167,34 +169,6 @@ def sha256_of(images: Tensor) -> str:
     digest = hashlib.sha256(str(tuple(images.shape)).encode())
     digest.update(images.to("cpu", torch.uint8).contiguous().numpy())
     return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def only_user_of(folder: Path, doing: str) -> Iterator[None]:
-    """Refuse a second process in the folder; the system lets go when the first one dies.
-
-    Raises:
-        OSError: there is one. It is said to be `doing` something there.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(
-                error.errno,
-                f"another process is {doing} in {folder}: wait for it, or choose another folder",
-            ) from error
-        except OSError:  # some network drives know no locks
-            pass
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _tensorboard(folder: Path, step: int):

@@ -14,19 +14,25 @@ import psutil
 import pytest
 import torch
 import torch.nn.functional as F
-from crews import command_line, together
 from hypothesis import given
 from hypothesis import strategies as st
+from process_groups import command_line, together
 
-from pixeledu import PixelCNN, PixelRNN, cli, nats, processes, sample
+from pixeledu import PixelCNN, PixelRNN, cli, nats, sample
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info, save_checkpoint
-from pixeledu.likelihood import nats_in
+from pixeledu.files import LOCK
 from pixeledu.noise import SharedNoise
-from pixeledu.processes import ALONE, Crew, announced, own_device, present
-from pixeledu.run_folder import METRICS, RunFolder
-from pixeledu.runs import Run
-from pixeledu.sampling import sample_in
-from pixeledu.training import fit
+from pixeledu.training import fit, processes
+from pixeledu.training.folder import METRICS, RunFolder
+from pixeledu.training.processes import (
+    SINGLE,
+    ProcessGroup,
+    current_group,
+    group_from_environment,
+    own_device,
+)
+from pixeledu.training.run import Run
+from pixeledu.training.sharding import nats_in, sample_in
 
 LEVELS = 3
 
@@ -93,7 +99,7 @@ def close(ours, theirs, tolerance=1e-6):
 
 @given(n=st.integers(0, 100), size=st.integers(1, 20))
 def test_everything_belongs_to_exactly_one_process_and_the_parts_are_even(n, size):
-    parts = [list(range(n))[Crew(rank, size).part(n)] for rank in range(size)]
+    parts = [list(range(n))[ProcessGroup(rank, size).shard(n)] for rank in range(size)]
     assert [thing for part in parts for thing in part] == list(range(n))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
@@ -101,7 +107,7 @@ def test_everything_belongs_to_exactly_one_process_and_the_parts_are_even(n, siz
 @given(values=st.lists(st.floats(-9, 9), min_size=1, max_size=12), size=st.integers(1, 9))
 def test_the_shares_of_the_parts_give_the_mean_of_the_batch(values, size):
     batch = torch.tensor(values, dtype=torch.float64)
-    parts = [Crew(rank, size).part_of(batch) for rank in range(size)]
+    parts = [ProcessGroup(rank, size).shard_of(batch) for rank in range(size)]
     assert all(len(part) for part, _ in parts), "a process has nothing to compute"
     assert sum(share for _, share in parts) == pytest.approx(1)
     mean = sum(share * part.mean().item() for part, share in parts)
@@ -126,19 +132,19 @@ def all_cases():
     for name, (kind, arguments) in CASES.items():
         arguments = dict(arguments)
         channels = arguments.pop("channels", 1)
-        model = model_of(kind, channels, seed=present().rank)
+        model = model_of(kind, channels, seed=current_group().rank)
         results[name] = trained(model, epochs=3, **arguments)
     return results
 
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_the_loss_curve_of_several_processes_is_that_of_one(size):
-    alone, crew = all_cases(), together(size, all_cases)
+    alone, group = all_cases(), together(size, all_cases)
     for name in CASES:
         assert len(alone[name][0]) > 1
-        for member in crew:
+        for member in group:
             close(member[name], alone[name])
-            assert member[name] == crew[0][name], "the processes have drifted apart"
+            assert member[name] == group[0][name], "the processes have drifted apart"
 
 
 def dropout_twice():
@@ -164,13 +170,13 @@ def test_each_process_draws_dropout_of_its_own_and_the_same_again():
 
 def stopped_and_resumed(folder, kind, stop):
     with contextlib.suppress(InterruptedError):
-        return trained(model_of(kind, seed=present().rank), folder=folder, **stop)
+        return trained(model_of(kind, seed=current_group().rank), folder=folder, **stop)
 
 
-@pytest.mark.parametrize("crews", [(2, 1, 3), (1, 2, 1)])
-def test_a_run_goes_on_with_another_number_of_processes(tmp_path, crews):
+@pytest.mark.parametrize("sizes", [(2, 1, 3), (1, 2, 1)])
+def test_a_run_goes_on_with_another_number_of_processes(tmp_path, sizes):
     whole = trained(model_of())
-    for size, stop in zip(crews, (2, 5, None), strict=True):
+    for size, stop in zip(sizes, (2, 5, None), strict=True):
         arguments = (str(tmp_path), "pixelcnn", {"stop": stop, "checkpoint_every": 1})
         if size == 1:
             ended = stopped_and_resumed(*arguments)
@@ -180,7 +186,7 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path, crews):
     assert ended[0] == pytest.approx(whole[0][5:], abs=1e-6, rel=0)
     close((whole[0], *ended[1:]), whole)
     assert weights_of(load_checkpoint(tmp_path)) == pytest.approx(whole[2], abs=1e-6)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [BEST, LAST, METRICS]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LOCK, BEST, LAST, METRICS]
 
 
 def test_with_the_same_number_of_processes_it_resumes_to_the_same_bits(tmp_path):
@@ -200,7 +206,7 @@ def one_is_killed(folder, rank):
 
     def kill(module, _):
         calls.extend([None] * module.training)
-        if len(calls) == 5 and present().rank == rank:
+        if len(calls) == 5 and current_group().rank == rank:
             os.kill(os.getpid(), signal.SIGKILL)
 
     model.register_forward_pre_hook(kill)
@@ -230,7 +236,7 @@ def test_what_the_first_process_cannot_do_ends_all_of_them(tmp_path):
 
 
 def full_disk(folder):
-    if present().leads:
+    if current_group().is_leader:
         RunFolder._save = no_space
     return stopped_and_resumed(folder, "pixelcnn", {"checkpoint_every": 4})
 
@@ -247,7 +253,7 @@ def test_a_full_disk_ends_all_processes(tmp_path):
 
 
 def other_arguments():
-    return trained(model_of(), learning_rate=0.1 if present().leads else 0.2)
+    return trained(model_of(), learning_rate=0.1 if current_group().is_leader else 0.2)
 
 
 def test_processes_that_were_told_different_things_do_not_train():
@@ -264,7 +270,7 @@ class NotHere:
 
 
 def silent_unless_first(folder):
-    if not present().leads:
+    if not current_group().is_leader:
         for module, name in ((os, "replace"), (os, "fsync"), (os, "mkdir"), (os, "open")):
             setattr(module, name, NotHere())
     with contextlib.redirect_stderr(io.StringIO()) as shown:
@@ -276,7 +282,7 @@ def test_only_the_first_process_writes_and_shows_a_bar(tmp_path):
     shown = together(3, silent_unless_first, str(tmp_path / "run"))
     assert "6/6" in shown[0]
     assert shown[1:] == ["", ""]
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [BEST, LAST, METRICS]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [LOCK, BEST, LAST, METRICS]
 
 
 # --- Measuring and drawing
@@ -284,23 +290,23 @@ def test_only_the_first_process_writes_and_shows_a_bar(tmp_path):
 
 def shared_work(n):
     """Measure and draw in parts; return the results, and how many images each part had."""
-    crew, model, batches = present(), model_of(channels=3), []
+    group, model, batches = current_group(), model_of(channels=3), []
     images, known = images_of(n, 3), torch.arange(20).view(5, 4) % 3 == 0
     forward = model.register_forward_hook(lambda module, args, _: batches.append(len(args[0])))
-    measured = nats_in(crew, model, images).tolist()
+    measured = nats_in(group, model, images).tolist()
     forward.remove()
     steps = model.steps
     model.steps = lambda batch, width: batches.append(batch) or steps(batch, width)
     generator = torch.Generator().manual_seed(4)
     drawn = [
-        sample_in(crew, model, n, 5, 4, generator=generator),
-        sample_in(crew, model, n, 5, 4, generator=generator, temperature=0.5),
-        sample_in(crew, model, n, 5, 4, generator=SharedNoise(7)),
-        sample_in(crew, model, n, 5, 4, generator=generator, images=images, known=known),
-        sample_in(crew, model, n, 5, 4, generator=generator, images=images, known=images > 0),
+        sample_in(group, model, n, 5, 4, generator=generator),
+        sample_in(group, model, n, 5, 4, generator=generator, temperature=0.5),
+        sample_in(group, model, n, 5, 4, generator=SharedNoise(7)),
+        sample_in(group, model, n, 5, 4, generator=generator, images=images, known=known),
+        sample_in(group, model, n, 5, 4, generator=generator, images=images, known=images > 0),
     ]
     torch.manual_seed(9)
-    drawn.append(sample_in(crew, model, n, 5, 4))
+    drawn.append(sample_in(group, model, n, 5, 4))
     return measured, torch.stack(drawn).tolist(), batches
 
 
@@ -352,9 +358,9 @@ def test_every_command_says_and_writes_in_several_processes_what_it_does_in_one(
     for words in commands:
         one = command_line(tmp_path, [word.replace("RUN", "one") for word in words])
         words = [word.replace("RUN", "two") for word in words]
-        crew = together(2, command_line, str(tmp_path), words, join=False)
-        assert crew[1] == (0, "", "")
-        code, out, err = crew[0]
+        group = together(2, command_line, str(tmp_path), words, join=False)
+        assert group[1] == (0, "", "")
+        code, out, err = group[0]
         assert (code, err) == (0, "")
         assert re.sub(r", \d+ s", "", out.replace("two", "one")) == re.sub(r", \d+ s", "", one[1])
     for name in (".png", "-half.png"):
@@ -439,13 +445,13 @@ def test_torchrun_ends_when_a_worker_is_killed_and_goes_on_when_started_again(
 def test_without_a_launcher_a_process_is_alone(monkeypatch):
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    assert announced() == present() == ALONE
+    assert group_from_environment() == current_group() == SINGLE
     monkeypatch.setenv("RANK", "3")  # left behind by something else
-    assert announced() == ALONE
+    assert group_from_environment() == SINGLE
     monkeypatch.setenv("WORLD_SIZE", "1")
-    assert announced() == ALONE
+    assert group_from_environment() == SINGLE
     monkeypatch.setenv("WORLD_SIZE", "8")
-    assert announced() == Crew(3, 8)
+    assert group_from_environment() == ProcessGroup(3, 8)
 
 
 @pytest.mark.parametrize(("rank", "size"), [(None, "2"), ("0", "two"), ("first", "2")])
@@ -464,7 +470,7 @@ def test_an_environment_that_makes_no_sense_is_an_error_of_one_line(
 
 def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
     taken = []
-    monkeypatch.setattr(processes, "present", lambda: Crew(5, 8))
+    monkeypatch.setattr(processes, "current_group", lambda: ProcessGroup(5, 8))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr(torch.cuda, "set_device", taken.append)

@@ -9,10 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from pixeledu import build_model, complete, sample
-from pixeledu.cuda_graphs import Repeated
 from pixeledu.drawing import Drawing
+from pixeledu.fast.arithmetic import TorchArithmetic
+from pixeledu.fast.cuda_graphs import Repeated
 from pixeledu.layers import diagonal_bilstm, masked_conv
-from pixeledu.layers.arithmetic import TorchArithmetic
 
 MODELS = ("pixelcnn", "row-lstm", "diagonal-bilstm", "gated-pixelcnn")
 # They look at the value of a tensor, or carry a Python number to the GPU: no recording has them.

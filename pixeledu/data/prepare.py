@@ -14,12 +14,11 @@ from warnings import catch_warnings
 import numpy as np
 from tqdm.auto import tqdm
 
-from pixeledu.checkpoints import cannot_write, remove_leftovers, write_atomically
 from pixeledu.checks import positive_int
-from pixeledu.data_files import imported
-from pixeledu.image_set import IMAGES, INDEX, KIND, SET, SPLITS, npy_header, read_facts
-from pixeledu.picture_files import SUFFIXES, TOO_LARGE, picture_names, read_picture
-from pixeledu.run_folder import only_user_of
+from pixeledu.data.image_set import IMAGES, INDEX, KIND, SET, SPLITS, npy_header, read_facts
+from pixeledu.data.picture_files import SUFFIXES, TOO_LARGE, picture_names, read_picture
+from pixeledu.data.sources import imported
+from pixeledu.files import cannot_write, only_user_of, remove_leftovers, write_atomically
 
 # Between two moments from which the work can go on, there are at most
 CHUNK = 256  # pictures

@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checkpoints import checked_info, config_of, refuse_broken_weights, write_atomically
+from pixeledu.checkpoints import checked_info, config_of, refuse_broken_weights
 from pixeledu.checks import images_of
+from pixeledu.files import write_atomically
 from pixeledu.layers import MaskedConv2d
 from pixeledu.likelihood import nats
 from pixeledu.models import build_model

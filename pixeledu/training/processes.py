@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from pixeledu.models import best_device
+from pixeledu.devices import best_device
 
 _stores: list[dist.Store] = []  # where the processes of `joined` found each other
 
@@ -25,7 +25,7 @@ class LeaderFailed(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Crew:
+class ProcessGroup:
     """The processes that work together, seen from one of them.
 
     Args:
@@ -37,21 +37,21 @@ class Crew:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether this process is the one that writes."""
         return self.rank == 0
 
-    def part(self, n: int) -> slice:
+    def shard(self, n: int) -> slice:
         """Return which of n things are this process's own; the parts differ by one at most."""
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
 
-    def part_of(self, batch: Tensor) -> tuple[Tensor, float]:
+    def shard_of(self, batch: Tensor) -> tuple[Tensor, float]:
         """Return this process's part of a batch, and its share in the mean over the batch.
 
         Where there are more processes than images some get one that another has too, with share 0:
         so every process always computes something, and nothing counts twice.
         """
-        mine = batch[self.part(len(batch))]
+        mine = batch[self.shard(len(batch))]
         return (mine, len(mine) / len(batch)) if len(mine) else (batch[:1], 0.0)
 
     def mean(self, loss: Tensor, weights: Iterable[Tensor], share: float) -> Tensor:
@@ -76,43 +76,43 @@ class Crew:
             gradient.copy_(total.view(gradient.shape))
         return loss[0]
 
-    def whole(self, part: Tensor, n: int) -> Tensor:
+    def gather(self, part: Tensor, n: int) -> Tensor:
         """Join the parts, each (len(part(n)), …), to the whole, shape (n, …), in every process."""
         if self.size == 1:
             return part
         whole = part.new_zeros(n, *part.shape[1:])
-        whole[self.part(n)] = part  # all others add 0 to it
+        whole[self.shard(n)] = part  # all others add 0 to it
         return _add_up(whole)
 
-    def told(self, content: bytes) -> bytes:
+    def broadcast(self, content: bytes) -> bytes:
         """Return what the leader passes here, in every process; what others pass is ignored."""
         if self.size == 1:
             return content
-        length = _add_up(torch.tensor(len(content) if self.leads else 0))
+        length = _add_up(torch.tensor(len(content) if self.is_leader else 0))
         received = torch.zeros(int(length), dtype=torch.uint8)
-        if self.leads and content:
+        if self.is_leader and content:
             received.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
         with _all_there():
             dist.broadcast(received, src=0)
         return received.numpy().tobytes()
 
-    def lead(self, function: Callable, *arguments) -> None:
+    def run_on_leader(self, function: Callable, *arguments) -> None:
         """Let the leader call a function while the others wait, and fail together if it fails.
 
         Raises:
             LeaderFailed: in the other processes, when the function has raised an error.
         """
         try:
-            if self.leads:
+            if self.is_leader:
                 function(*arguments)
         except Exception as error:
             with contextlib.suppress(RuntimeError):  # the others may be gone
-                self.told(str(error).encode() or type(error).__name__.encode())
+                self.broadcast(str(error).encode() or type(error).__name__.encode())
             raise
-        if failure := self.told(b""):
+        if failure := self.broadcast(b""):
             raise LeaderFailed(failure.decode())
 
-    def says(self, text: str) -> bool:
+    def first_to_say(self, text: str) -> bool:
         """Tell whether this process shall say it: of those with the same text, the first one."""
         if self.size == 1 or not dist.is_initialized():
             return True
@@ -122,10 +122,10 @@ class Crew:
             return True
 
 
-ALONE = Crew()
+SINGLE = ProcessGroup()
 
 
-def announced() -> Crew:
+def group_from_environment() -> ProcessGroup:
     """Return what the environment says of this process: alone, or which one of several.
 
     Raises:
@@ -133,7 +133,7 @@ def announced() -> Crew:
     """
     try:
         size = int(os.environ.get("WORLD_SIZE", 1))
-        return Crew(int(os.environ["RANK"]), size) if size > 1 else ALONE
+        return ProcessGroup(int(os.environ["RANK"]), size) if size > 1 else SINGLE
     except (KeyError, ValueError) as error:
         names = ("RANK", "WORLD_SIZE")
         found = ", ".join(f"{name}={os.environ.get(name)!r}" for name in names)
@@ -143,29 +143,29 @@ def announced() -> Crew:
         ) from error
 
 
-def present() -> Crew:
+def current_group() -> ProcessGroup:
     """Return the processes that this one has joined with `torch.distributed`; else it is alone."""
     if dist.is_available() and dist.is_initialized():
-        return Crew(dist.get_rank(), dist.get_world_size())
-    return ALONE
+        return ProcessGroup(dist.get_rank(), dist.get_world_size())
+    return SINGLE
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[Crew]:
-    """Meet the other processes, if `announced` says that there are some.
+def joined() -> Iterator[ProcessGroup]:
+    """Meet the other processes, if `group_from_environment` says that there are some.
 
     Raises:
         ValueError: a variable that `torchrun` sets is missing.
         RuntimeError: the others cannot be reached.
     """
-    crew = announced()
-    if crew.size == 1:
-        yield crew
+    group = group_from_environment()
+    if group.size == 1:
+        yield group
         return
     store, rank, size = next(dist.rendezvous("env://"))
     _stores.append(dist.PrefixStore("pixeledu", store))
     dist.init_process_group(store=store, rank=rank, world_size=size)
-    yield crew
+    yield group
     # Not after an error: the others may be gone, and a farewell would wait for them.
     dist.destroy_process_group()
     _stores.pop()
@@ -179,7 +179,7 @@ def own_device(device: str | torch.device | None) -> torch.device | str:
     Raises:
         ValueError: several processes were sent to one GPU, or there are too few of them.
     """
-    if present().size == 1:
+    if current_group().size == 1:
         return device or best_device()
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"

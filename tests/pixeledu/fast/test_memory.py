@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pixeledu import memory
+from pixeledu.fast import memory
 
 # Forward passes of a Diagonal BiLSTM, and how many pages of memory the system handed out for each.
 PASSES = """

@@ -1,0 +1,1 @@
+"""Kernels: code that is not the equation, where the equation alone would be slow."""

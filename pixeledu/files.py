@@ -1,0 +1,78 @@
+"""Files that are whole at every moment, and folders that one process has for itself."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+LOCK = ".lock"
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write a file so that at every moment the old content or the new one is there, whole.
+
+    Raises:
+        OSError: it cannot be written; the old content and no other file is left.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        _remove(temporary)
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
+
+
+def _remove(temporary: Path) -> None:
+    # A second error here (the folder is gone, or is a file) would only hide the first.
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, *names: str) -> None:
+    """Remove what writers of these files that were killed have left; nobody may be writing them."""
+    for name in names:
+        for leftover in folder.glob(f".{name}.*.tmp"):
+            leftover.unlink()
+
+
+def cannot_write(path: Path, error: OSError) -> OSError:
+    """Return an error of the same kind that says what to do."""
+    return OSError(
+        error.errno,
+        f"{path} could not be written: {error.strerror or error}. What was there before is "
+        f"untouched; free some space or choose another place, and run the same again",
+    )
+
+
+@contextlib.contextmanager
+def only_user_of(folder: Path, doing: str) -> Iterator[None]:
+    """Refuse a second process in the folder; the system lets go when the first one dies.
+
+    Raises:
+        OSError: there is one. It is said to be `doing` something there.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise OSError(
+            errno.EAGAIN,
+            f"another process is {doing} in {folder}: wait for it, or choose another folder",
+        ) from error
+    except NotImplementedError:  # some network drives know no locks
+        pass
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,74 @@
+"""Measuring and drawing in several processes: each works on its shard of the images."""
+
+import torch
+from torch import Tensor, nn
+
+from pixeledu.checks import images_of, positive_int
+from pixeledu.drawing import uniform
+from pixeledu.likelihood import batch_size_for, nats, summary
+from pixeledu.models import AutoregressiveModel
+from pixeledu.noise import SharedNoise
+from pixeledu.sampling import sample
+from pixeledu.training.processes import ProcessGroup
+
+
+def nats_in(group: ProcessGroup, model: nn.Module, images: Tensor) -> Tensor:
+    """Measure `nats` in several processes, each at its part of the images; all of them call it.
+
+    Returns:
+        float64 tensor of shape (B,) on the CPU, in every process.
+    """
+    images_of(model, images)
+    mine = images[group.shard(len(images))]
+    return group.gather(nats(model, mine, batch_size_for(model, images)), len(images))
+
+
+def measure_in(group: ProcessGroup, model: nn.Module, images: Tensor) -> dict[str, float]:
+    """Measure in several processes what `likelihood.measure` measures in one."""
+    return summary(nats_in(group, model, images), images)
+
+
+def sample_in(
+    group: ProcessGroup,
+    model: AutoregressiveModel,
+    n: int,
+    height: int,
+    width: int,
+    *,
+    images: Tensor | None = None,
+    known: Tensor | None = None,
+    generator: torch.Generator | SharedNoise | None = None,
+    **options,
+) -> Tensor:
+    """Draw in several processes, each its part, the images that `sample` draws in one.
+
+    Args:
+        group: the processes; all of them call this with the same arguments.
+        model, n, height, width, images, known, generator: as for `sample`, for all n images.
+        options: the other arguments of `sample`.
+    Returns:
+        uint8 tensor of shape (n, C, height, width) in every process, on the model's device.
+    """
+    mine = group.shard(positive_int("n", n, least=0))
+    drawn = sample(
+        model,
+        mine.stop - mine.start,
+        height,
+        width,
+        images=None if images is None else images[mine],
+        known=known if known is None or known.dim() == 2 else known[mine],
+        generator=_NoiseOfShard(generator, n, mine),
+        **options,
+    )
+    return group.gather(drawn, n)
+
+
+class _NoiseOfShard:
+    """The random numbers that some of n images get when all n are drawn."""
+
+    def __init__(self, generator: torch.Generator | SharedNoise | None, n: int, mine: slice):
+        self.generator, self.n, self.mine = generator, n, mine
+
+    def uniform(self, start: int, values: int, n: int) -> Tensor:
+        """Give the (values, n) numbers; those of the other images are drawn and thrown away."""
+        return uniform(self.generator, start, values, self.n)[:, self.mine]
