@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def positive_int(name: str, value: int, least: int = 1) -> int:
+def whole_number(name: str, value: int, least: int = 1) -> int:
     """Return `value` if it is a whole number of at least `least`.
 
     Raises:
@@ -15,7 +15,7 @@ def positive_int(name: str, value: int, least: int = 1) -> int:
     return value
 
 
-def images_of(model, images: Tensor, name: str = "images") -> Tensor:
+def checked_images(model, images: Tensor, name: str = "images") -> Tensor:
     """Return `images` if `model` can read them: (B, C, H, W) integers from 0 to levels-1.
 
     Args:
@@ -25,7 +25,7 @@ def images_of(model, images: Tensor, name: str = "images") -> Tensor:
     Raises:
         ValueError: the shape, the type or the range of values is not what the model expects.
     """
-    shape_of_images(images, model.channels, name)
+    check_image_shape(images, model.channels, name)
     if images.is_floating_point() or images.is_complex() or images.dtype == torch.bool:
         raise ValueError(
             f"{name} must hold integers from 0 to {model.levels - 1}, got {images.dtype}; "
@@ -42,7 +42,7 @@ def images_of(model, images: Tensor, name: str = "images") -> Tensor:
     return images
 
 
-def shape_of_images(images: Tensor, channels: int, name: str = "images") -> None:
+def check_image_shape(images: Tensor, channels: int, name: str = "images") -> None:
     """Check that `images` is a tensor (B, channels, H, W) with at least one pixel.
 
     Raises:
@@ -57,7 +57,7 @@ def shape_of_images(images: Tensor, channels: int, name: str = "images") -> None
         )
 
 
-def features_of_images(x: Tensor, features: int) -> Tensor:
+def checked_features(x: Tensor, features: int) -> Tensor:
     """Return `x` if a layer can read it: (B, features, H, W).
 
     Raises:

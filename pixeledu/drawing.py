@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from pixeledu.checks import images_of, positive_int
+from pixeledu.checks import checked_images, whole_number
 from pixeledu.fast.cuda_graphs import Repeated
 from pixeledu.fast.threads import at_most
 from pixeledu.models import AutoregressiveModel
@@ -18,10 +18,10 @@ class Drawing:
     def __init__(self, model, n, height, width, temperature, labels, images, known, generator):
         self.model = model
         self.shape = (
-            positive_int("n", n, least=0),
+            whole_number("n", n, least=0),
             model.channels,
-            positive_int("height", height),
-            positive_int("width", width),
+            whole_number("height", height),
+            whole_number("width", width),
         )
         if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
             raise ValueError(f"temperature must be a number above 0, got {temperature!r}")
@@ -48,7 +48,7 @@ class Drawing:
             raise ValueError(f"known must have one of the shapes {accepted}, got {known.shape}")
         images, known = images.to(self.device), known.to(self.device).expand(self.shape)
         # What stands at unknown places is ignored, so it may be out of range.
-        images_of(self.model, torch.where(known, images, 0))
+        checked_images(self.model, torch.where(known, images, 0))
         return images, known
 
     def run(self, method: str, progress: bool = False, keep: Callable | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.masks import group_slices
 
 
@@ -48,13 +48,13 @@ def receptive_field(
         ValueError: the pixel lies outside the image, or no gradient reaches the input.
     Source: Luo et al. 2016, "Understanding the effective receptive field".
     """
-    positive_int("height", height)
-    positive_int("width", width)
+    whole_number("height", height)
+    whole_number("width", width)
     if not (0 <= row < height and 0 <= column < width):
         raise ValueError(
             f"(row, column) must lie in the {height}×{width} image, got ({row}, {column})"
         )
-    features = _input_features(model) if features is None else positive_int("features", features)
+    features = _input_features(model) if features is None else whole_number("features", features)
     pixel = torch.tensor([row * width + column])
     return _fields(model, (features, height, width), channel, pixel, _PROBES)[0]
 
@@ -76,9 +76,9 @@ def receptive_fields(
     Raises:
         ValueError: see `receptive_field`.
     """
-    pixels = positive_int("height", height) * positive_int("width", width)
+    pixels = whole_number("height", height) * whole_number("width", width)
     shape = (_input_features(model), height, width)
-    fields = _fields(model, shape, channel, torch.arange(pixels), positive_int("probes", probes))
+    fields = _fields(model, shape, channel, torch.arange(pixels), whole_number("probes", probes))
     return fields.unflatten(0, (height, width))
 
 
@@ -226,7 +226,7 @@ def check_causality(
         ("levels", levels, 2),
         ("repeats", repeats, 1),
     ):
-        positive_int(name, value, least)
+        whole_number(name, value, least)
     shape = (channels, height, width)
     generator = torch.Generator().manual_seed(0)
     parameters = function.parameters() if isinstance(function, nn.Module) else iter(())

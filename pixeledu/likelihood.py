@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checks import images_of, positive_int
+from pixeledu.checks import checked_images, whole_number
 
 BATCH = 256  # images in one forward pass, or fewer if they are large:
 LOGITS = 2**26  # numbers in what a model says of a batch; as float32 256 MB
@@ -29,8 +29,8 @@ def nats(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> Tensor:
         ValueError: the images are not of the model's shape, type or range.
     Source: van den Oord et al. 2016, section 5.1 (MNIST is reported so).
     """
-    images_of(model, images)
-    positive_int("batch_size", batch_size)
+    checked_images(model, images)
+    whole_number("batch_size", batch_size)
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -62,7 +62,7 @@ def bits_per_dim(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> f
         ValueError: no image at all, or images the model cannot read.
     Source: van den Oord et al. 2016, section 5.1 (CIFAR-10 is reported so).
     """
-    images_of(model, images)
+    checked_images(model, images)
     if not len(images):
         raise ValueError("images is empty: there is nothing to average, pass at least one image")
     return nats(model, images, batch_size).mean().item() / (images[0].numel() * math.log(2))
@@ -79,7 +79,7 @@ def measure(model: nn.Module, images: Tensor) -> dict[str, float]:
     Raises:
         ValueError: the images are not of the model's shape, type or range.
     """
-    images_of(model, images)
+    checked_images(model, images)
     return summary(nats(model, images, batch_size_for(model, images)), images)
 
 

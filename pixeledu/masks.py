@@ -8,7 +8,7 @@ R then G then B inside a pixel) and nothing else. The mask says so with one numb
 import torch
 from torch import Tensor
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 
 
 def colour_groups(features: int, channels: int, gates: int = 1) -> Tensor:
@@ -28,9 +28,9 @@ def colour_groups(features: int, channels: int, gates: int = 1) -> Tensor:
         ValueError: a colour would be left without a feature.
     Source: van den Oord et al. 2016, section 3.4.
     """
-    positive_int("channels", channels)
-    positive_int("features", features)
-    positive_int("gates", gates)
+    whole_number("channels", channels)
+    whole_number("features", features)
+    whole_number("gates", gates)
     if features % gates:
         raise ValueError(f"features must be a multiple of gates={gates}, got features={features}")
     size = features // gates

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checks import positive_int, shape_of_images
+from pixeledu.checks import check_image_shape, whole_number
 from pixeledu.layers import GatedBlock, MaskedConv2d
 from pixeledu.layers.blocks import OutputHead, RecurrentBlock, ResidualBlock
 
@@ -25,8 +25,8 @@ class AutoregressiveModel(nn.Module):
 
     def __init__(self, kind: str, channels: int, levels: int, **config):
         super().__init__()
-        self.channels = positive_int("channels", channels)
-        self.levels = positive_int("levels", levels, least=2)
+        self.channels = whole_number("channels", channels)
+        self.levels = whole_number("levels", levels, least=2)
         if levels > 256:
             raise ValueError(f"levels must be 2 to 256 (images are stored as bytes), got {levels}")
         self.config = {"model": kind, "channels": channels, "levels": levels, **config}
@@ -42,7 +42,7 @@ class AutoregressiveModel(nn.Module):
         Raises:
             ValueError: the shape is not that of an image batch with the model's colours.
         """
-        shape_of_images(images, self.channels)
+        check_image_shape(images, self.channels)
         return self.logits_from(self.head(self.trunk(self.scale(images))))  # (B, levels, C, H, W)
 
     def steps(self, batch: int, width: int) -> "ModelSteps":
@@ -80,8 +80,8 @@ class ResidualModel(AutoregressiveModel):
         block: Callable[[int, int], nn.Module],
     ):
         super().__init__(kind, channels, levels, hidden=hidden, layers=layers)
-        positive_int("hidden", hidden)
-        positive_int("layers", layers, least=0)
+        whole_number("hidden", hidden)
+        whole_number("layers", layers, least=0)
         self.first = MaskedConv2d(channels, 2 * hidden, 7, "A", channels)
         self.blocks = nn.ModuleList(block(hidden, channels) for _ in range(layers))
         self.head = OutputHead(2 * hidden, channels, levels)
@@ -161,8 +161,8 @@ class GatedPixelCNN(AutoregressiveModel):
 
     def __init__(self, channels: int = 1, levels: int = 2, hidden: int = 64, layers: int = 7):
         super().__init__("gated-pixelcnn", channels, levels, hidden=hidden, layers=layers)
-        positive_int("hidden", hidden)
-        positive_int("layers", layers, least=0)
+        whole_number("hidden", hidden)
+        whole_number("layers", layers, least=0)
         self.first = GatedBlock(channels, hidden, 7, "A", channels)
         self.blocks = nn.ModuleList(
             GatedBlock(hidden, hidden, 5, "B", channels) for _ in range(layers)

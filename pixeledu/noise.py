@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 
 
 class SharedNoise:
@@ -31,7 +31,7 @@ class SharedNoise:
 
     def __init__(self, seed: int, first: int = 0):
         for name, value in (("seed", seed), ("first", first)):
-            if positive_int(name, value, least=0) >= 2**32:
+            if whole_number(name, value, least=0) >= 2**32:
                 raise ValueError(f"{name} must be less than 2**32, got {value}")
         self.seed, self.first = seed, first
 

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pixeledu.checks import images_of, positive_int
+from pixeledu.checks import checked_images, whole_number
 from pixeledu.png import as_rgb
 
 
@@ -36,7 +36,7 @@ def show_images(
         ValueError: an argument is out of range or does not fit the others.
     """
     _check(images, levels, titles)
-    positive_int("columns", columns)
+    whole_number("columns", columns)
     if not isinstance(size, int | float) or not 0 < size < float("inf"):
         raise ValueError(f"size must be a number of inches above 0, got {size!r}")
     tiles = as_rgb(images, levels, _one_mask_each(known, images))  # (N, H, W, 3)
@@ -67,10 +67,10 @@ _GAP, _TITLE = 0.08, 0.22  # inches: between images, and for a line of text abov
 
 
 def _check(images: Tensor, levels: int, titles: Sequence[str] | None) -> None:
-    if positive_int("levels", levels, least=2) > 256:
+    if whole_number("levels", levels, least=2) > 256:
         raise ValueError(f"levels must be at most 256, got {levels}")
     colours = images.shape[1] if isinstance(images, Tensor) and images.dim() == 4 else 1
-    images_of(SimpleNamespace(channels=colours, levels=levels), images)
+    checked_images(SimpleNamespace(channels=colours, levels=levels), images)
     if not len(images):
         raise ValueError("images is empty: there is nothing to draw, pass at least one image")
     if titles is not None and (isinstance(titles, str) or len(titles) > len(images)):

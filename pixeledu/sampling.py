@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixeledu.checks import images_of
+from pixeledu.checks import checked_images
 from pixeledu.drawing import Drawing
 from pixeledu.models import AutoregressiveModel
 from pixeledu.noise import SharedNoise
@@ -85,7 +85,7 @@ def complete(
         ValueError: an argument is out of range or contradicts another.
     Source: van den Oord et al. 2016, figure 10 (occluded images).
     """
-    images_of(model, images)
+    checked_images(model, images)
     drawn = sample(
         model,
         len(images),

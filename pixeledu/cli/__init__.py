@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
-from pixeledu.checks import images_of
+from pixeledu.checks import checked_images
 from pixeledu.cli.arguments import parser
 from pixeledu.data import SPLITS, ImageData, load_images
 from pixeledu.files import write_atomically
@@ -195,7 +195,7 @@ def _complete(options: argparse.Namespace) -> None:
             model,
             len(images),
             *images.shape[2:],
-            images=images_of(model, images),
+            images=checked_images(model, images),
             known=known,
             temperature=options.temperature,
             generator=generator,

@@ -14,7 +14,7 @@ from warnings import catch_warnings
 import numpy as np
 from tqdm.auto import tqdm
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.data.image_set import IMAGES, INDEX, KIND, SET, SPLITS, npy_header, read_facts
 from pixeledu.data.picture_files import SUFFIXES, TOO_LARGE, picture_names, read_picture
 from pixeledu.data.sources import imported
@@ -61,10 +61,10 @@ def prepare_images(
     """
     if not isinstance(size, tuple | list) or len(size) != 2:
         raise ValueError(f"size must be (height, width), got {size!r}")
-    height, width = (positive_int("size", side) for side in size)
+    height, width = (whole_number("size", side) for side in size)
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 (grey) or 3 (colours), got {channels!r}")
-    if not 2 <= positive_int("levels", levels) <= 256:
+    if not 2 <= whole_number("levels", levels) <= 256:
         raise ValueError(f"levels must be 2 to 256, what a byte holds, got {levels}")
     imported("PIL.Image", "pillow")
     folder, out = Path(folder), Path(out)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.data.image_set import SPLITS, is_image_set, open_images
 from pixeledu.data.sources import imported, in_folder, read
 
@@ -51,7 +51,7 @@ class ImageData:
     levels: int
 
     def __post_init__(self) -> None:
-        if positive_int("levels", self.levels, least=2) > 256:
+        if whole_number("levels", self.levels, least=2) > 256:
             raise ValueError(f"levels must be at most 256, what a byte holds, got {self.levels}")
         images, labels = self.images, self.labels
         if not isinstance(images, Tensor) or images.dtype != torch.uint8 or images.dim() != 4:
@@ -96,7 +96,7 @@ class ImageData:
         Raises:
             ValueError: levels is out of range.
         """
-        if positive_int("levels", levels, least=2) > self.levels:
+        if whole_number("levels", levels, least=2) > self.levels:
             raise ValueError(f"levels must be at most {self.levels}, what is there, got {levels}")
         # In parts, because the products do not fit into uint8 and int32 is four times as large.
         parts = [

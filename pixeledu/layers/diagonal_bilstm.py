@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checks import features_of_images, positive_int
+from pixeledu.checks import checked_features, whole_number
 from pixeledu.fast.arithmetic import arithmetic_for
 from pixeledu.fast.scan import scan
 from pixeledu.layers.masked_conv import MaskedConv2d
@@ -43,7 +43,7 @@ def unskew(x: Tensor, width: int) -> Tensor:
         ValueError: `x` has another shape.
     Source: van den Oord et al. 2016, section 3.2.
     """
-    if x.dim() != 4 or x.shape[3] != positive_int("width", width) + x.shape[2] - 1:
+    if x.dim() != 4 or x.shape[3] != whole_number("width", width) + x.shape[2] - 1:
         raise ValueError(
             f"x must have shape (B, C, H, {width} + H - 1) for width={width}, got {tuple(x.shape)}"
         )
@@ -73,8 +73,8 @@ class DiagonalBiLSTM(nn.Module):
 
     def __init__(self, in_features: int, hidden: int, channels: int = 1):
         super().__init__()
-        self.in_features = positive_int("in_features", in_features)
-        self.out_features = self.hidden = positive_int("hidden", hidden)
+        self.in_features = whole_number("in_features", in_features)
+        self.out_features = self.hidden = whole_number("hidden", hidden)
         self.channels = channels
         # The first half is for the direction from the left, the second for that from the right.
         self.input_to_state = MaskedConv2d(in_features, 8 * hidden, 1, "B", channels, gates=8)
@@ -110,7 +110,7 @@ class DiagonalBiLSTM(nn.Module):
         Raises:
             ValueError: `x` has another shape.
         """
-        inputs = self.input_to_state(features_of_images(x, self.in_features))  # (B, 8h, H, W)
+        inputs = self.input_to_state(checked_features(x, self.in_features))  # (B, 8h, H, W)
         # For the front of a step, a diagonal:
         # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x)
         # c = f · c_before + i · g

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checks import features_of_images, positive_int
+from pixeledu.checks import checked_features, whole_number
 from pixeledu.layers.masked_conv import MaskedConv2d, MaskedConv2dSteps
 from pixeledu.layers.steps import LayerSteps
 from pixeledu.masks import by_colour, kernel_shape
@@ -44,8 +44,8 @@ class GatedBlock(nn.Module):
         channels: int = 1,
     ):
         super().__init__()
-        self.in_features = positive_int("in_features", in_features)
-        self.hidden = positive_int("hidden", hidden)
+        self.in_features = whole_number("in_features", in_features)
+        self.hidden = whole_number("hidden", hidden)
         if mask_type == "B" and in_features != hidden:
             raise ValueError(
                 f"with mask B in_features must equal hidden, got {in_features} and {hidden}"
@@ -74,8 +74,8 @@ class GatedBlock(nn.Module):
         Raises:
             ValueError: a map has another shape.
         """
-        features_of_images(vertical, self.in_features)
-        features_of_images(horizontal, self.in_features)
+        checked_features(vertical, self.in_features)
+        checked_features(horizontal, self.in_features)
         if self.mask_type == "A":
             vertical = vertical[:, :, :-1]  # (B, in, H - 1, W): row r shall end at row r - 1
         above = F.pad(vertical, (0, 0, self.reach, 0))  # (B, in, H - 1 + rows, W)

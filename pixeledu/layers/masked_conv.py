@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checks import features_of_images, positive_int
+from pixeledu.checks import checked_features, whole_number
 from pixeledu.fast.arithmetic import arithmetic_for
 from pixeledu.layers.steps import LayerSteps
 from pixeledu.masks import by_colour, causal_mask, group_slices
@@ -36,8 +36,8 @@ class MaskedConv2d(nn.Module):
         gates: int = 1,
     ):
         super().__init__()
-        self.in_features = positive_int("in_features", in_features)
-        self.out_features = positive_int("out_features", out_features)
+        self.in_features = whole_number("in_features", in_features)
+        self.out_features = whole_number("out_features", out_features)
         self.mask_type = mask_type
         self.channels = channels
         self.gates = gates
@@ -64,7 +64,7 @@ class MaskedConv2d(nn.Module):
         Raises:
             ValueError: `x` has another shape.
         """
-        features_of_images(x, self.in_features)
+        checked_features(x, self.in_features)
         above, left = self.weight.shape[2] - 1, self.weight.shape[3] // 2
         if above:
             x = F.pad(x, (0, 0, above, 0))  # (B, in, above + H, W): nothing below the last row

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checks import features_of_images, positive_int
+from pixeledu.checks import checked_features, whole_number
 from pixeledu.fast.scan import scan
 from pixeledu.layers.masked_conv import MaskedConv2d, MaskedConv2dSteps
 from pixeledu.layers.steps import Cell, LayerSteps, halved_gates
@@ -29,12 +29,12 @@ class RowLSTM(nn.Module):
 
     def __init__(self, in_features: int, hidden: int, kernel_size: int = 3, channels: int = 1):
         super().__init__()
-        if positive_int("kernel_size", kernel_size, least=3) % 2 == 0:
+        if whole_number("kernel_size", kernel_size, least=3) % 2 == 0:
             raise ValueError(
                 f"kernel_size must be odd (an even window has no centre pixel), got {kernel_size}"
             )
-        self.in_features = positive_int("in_features", in_features)
-        self.out_features = self.hidden = positive_int("hidden", hidden)
+        self.in_features = whole_number("in_features", in_features)
+        self.out_features = self.hidden = whole_number("hidden", hidden)
         self.kernel_size, self.channels = kernel_size, channels
         self.input_to_state = MaskedConv2d(
             in_features, 4 * hidden, (1, kernel_size), "B", channels, gates=4
@@ -57,7 +57,7 @@ class RowLSTM(nn.Module):
             ValueError: `x` has another shape.
         """
         # K^is ⊛ x, for the four gates o, f, i, g of all pixels
-        inputs = self.input_to_state(features_of_images(x, self.in_features))  # (B, 4h, H, W)
+        inputs = self.input_to_state(checked_features(x, self.in_features))  # (B, 4h, H, W)
         # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_above + K^is ⊛ x)
         # c = f · c_above + i · g
         # h = o · tanh(c)

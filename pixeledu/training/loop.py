@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu.checkpoints import LAST, packed, unpacked
-from pixeledu.checks import images_of, positive_int
+from pixeledu.checks import checked_images, whole_number
 from pixeledu.devices import usable_device
 from pixeledu.fast.threads import at_most
 from pixeledu.training.folder import RunFolder, fingerprint
@@ -104,15 +104,15 @@ def fit(
     group = current_group()
     train, valid = _checked_images(model, train, valid)
     settings = {
-        "epochs": positive_int("epochs", epochs),
-        "batch_size": positive_int("batch_size", batch_size),
+        "epochs": whole_number("epochs", epochs),
+        "batch_size": whole_number("batch_size", batch_size),
         "learning_rate": _number("learning_rate", learning_rate, zero=False),
         "warm_up": _number("warm_up", warm_up, most=1),
         "weight_decay": _number("weight_decay", weight_decay),
         "clip": _number("clip", clip, zero=False),
         "ema": _number("ema", ema, most=1),
-        "patience": patience if patience is None else positive_int("patience", patience),
-        "seed": positive_int("seed", seed, least=0),
+        "patience": patience if patience is None else whole_number("patience", patience),
+        "seed": whole_number("seed", seed, least=0),
         "precision": None if precision == "auto" else precision,
     }
     if precision not in ("auto", "float32", "bfloat16"):
@@ -123,7 +123,7 @@ def fit(
     steps = epochs * steps_per_epoch
     if checkpoint_every is None:
         checkpoint_every = steps_per_epoch
-    positive_int("checkpoint_every", checkpoint_every)
+    whole_number("checkpoint_every", checkpoint_every)
 
     keep = None
     if folder is not None:
@@ -213,7 +213,7 @@ def _checked_images(model: nn.Module, train, valid) -> tuple[Tensor, Tensor | No
                 f"{name} has {levels} levels and the model has {model.levels}: "
                 f"use {name}.with_levels({model.levels}), or a model with levels={levels}"
             )
-        images = images_of(model, getattr(given, "images", given), name)
+        images = checked_images(model, getattr(given, "images", given), name)
         if not len(images):
             raise ValueError(f"{name} is empty: pass at least one image")
         if checked and images.shape[2:] != checked[0].shape[2:]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checks import images_of, positive_int
+from pixeledu.checks import checked_images, whole_number
 from pixeledu.drawing import uniform
 from pixeledu.likelihood import batch_size_for, nats, summary
 from pixeledu.models import AutoregressiveModel
@@ -18,7 +18,7 @@ def nats_in(group: ProcessGroup, model: nn.Module, images: Tensor) -> Tensor:
     Returns:
         float64 tensor of shape (B,) on the CPU, in every process.
     """
-    images_of(model, images)
+    checked_images(model, images)
     mine = images[group.shard(len(images))]
     return group.gather(nats(model, mine, batch_size_for(model, images)), len(images))
 
@@ -49,7 +49,7 @@ def sample_in(
     Returns:
         uint8 tensor of shape (n, C, height, width) in every process, on the model's device.
     """
-    mine = group.shard(positive_int("n", n, least=0))
+    mine = group.shard(whole_number("n", n, least=0))
     drawn = sample(
         model,
         mine.stop - mine.start,

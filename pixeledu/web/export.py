@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.checkpoints import checked_info, config_of, refuse_broken_weights
-from pixeledu.checks import images_of
+from pixeledu.checks import checked_images
 from pixeledu.files import write_atomically
 from pixeledu.layers import MaskedConv2d
 from pixeledu.likelihood import nats
@@ -124,7 +124,7 @@ def quantising_cost(model: nn.Module, source: str | Path | bytes, images: Tensor
     Raises:
         ValueError: the export is damaged, or the images are not of the model's shape or range.
     """
-    if not len(images_of(model, images)):
+    if not len(checked_images(model, images)):
         raise ValueError("images is empty: there is nothing to average, pass at least one image")
     before, after = (nats(its, images).mean().item() for its in (model, load_export(source)))
     percent = 100 * (after - before) / before

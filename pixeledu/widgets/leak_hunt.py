@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import traitlets
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.widgets.base import PageWidget, base64
 from pixeledu.widgets.suspects import SUSPECTS, responses
 
@@ -60,7 +60,7 @@ class LeakHunt(PageWidget):
         self, hunted: tuple[str, ...] = HUNTED, *, height: int = 5, width: int = 7
     ) -> None:
         for name, value in (("height", height), ("width", width)):
-            if positive_int(name, value, least=3) > _LONGEST:
+            if whole_number(name, value, least=3) > _LONGEST:
                 raise ValueError(f"{name} must be at most {_LONGEST}, got {value}")
         self._hunted = _names(hunted)
         self._depends = _measured(height, width)
@@ -113,7 +113,7 @@ class LeakHunt(PageWidget):
     def _in_range(self, name: str, value: int) -> int:
         pixels = self.data["height"] * self.data["width"]
         count = pixels if name == "position" else len(self._hunted)
-        if positive_int(name, value, least=0) >= count:
+        if whole_number(name, value, least=0) >= count:
             raise ValueError(f"{name} must be from 0 to {count - 1}, got {value}")
         return value
 

@@ -10,7 +10,7 @@ import torch
 import traitlets
 from torch import Tensor, nn
 
-from pixeledu.checks import images_of, positive_int
+from pixeledu.checks import checked_images, whole_number
 from pixeledu.noise import SharedNoise
 from pixeledu.png import as_rgb
 from pixeledu.sampling import sample
@@ -131,7 +131,7 @@ class LiveSampler(PageWidget):
         Raises:
             ValueError: a shape, type or value is not what the model draws.
         """
-        images_of(load_export(self._content), image[None], "image[None]")
+        checked_images(load_export(self._content), image[None], "image[None]")
         if tuple(image.shape) != self._shape:
             raise ValueError(f"image must have shape {self._shape}, got {tuple(image.shape)}")
         if known.dtype != torch.bool or tuple(known.shape) != self._shape[1:]:
@@ -203,7 +203,7 @@ class LiveSampler(PageWidget):
             return value
         if name in ("seed", "image"):
             most = 2**32 if name == "seed" else MANY
-            if positive_int(name, value, least=0) >= most:
+            if whole_number(name, value, least=0) >= most:
                 raise ValueError(f"{name} must be less than {most}, got {value}")
             return value
         names = tuple(offer["name"] for offer in self.models)
@@ -230,7 +230,7 @@ class LiveSampler(PageWidget):
     @traitlets.validate("position")
     def _a_value_there_is(self, proposal) -> int:
         last = max(0, self.steps - 1)
-        if positive_int("position", proposal["value"], least=0) > last:
+        if whole_number("position", proposal["value"], least=0) > last:
             raise ValueError(f"position must be from 0 to {last}, got {proposal['value']}")
         return proposal["value"]
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import numpy as np
 import traitlets
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.masks import causal_mask
 from pixeledu.widgets.base import PageWidget
 
@@ -135,7 +135,7 @@ class MaskExplorer(PageWidget):
     @traitlets.validate("position")
     def _a_pixel_there_is(self, proposal) -> int:
         value, pixels = proposal["value"], self.height * self.width
-        if positive_int("position", value, least=0) >= pixels:
+        if whole_number("position", value, least=0) >= pixels:
             raise ValueError(
                 f"position must be from 0 to {pixels - 1} ({self.height}×{self.width} pixels), "
                 f"got {value}"
@@ -173,7 +173,7 @@ class MaskExplorer(PageWidget):
 def _checked(name: str, value):
     """The value of a trait, if it is one that the trait may have."""
     if name in ("height", "width"):
-        if positive_int(name, value) > _LONGEST:
+        if whole_number(name, value) > _LONGEST:
             raise ValueError(f"{name} must be at most {_LONGEST}, got {value}")
         return value
     offered = {"kernel_size": KERNEL_SIZES, "mask_type": MASK_TYPES, "channels": (1, 3)}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from pixeledu.checkpoints import read_info
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.pretrained import list_pretrained, load_pretrained, pretrained_card, pretrained_file
 from pixeledu.web.export import export_model
 
@@ -89,7 +89,7 @@ def _checked_size(size) -> None:
     if not isinstance(size, tuple | list) or len(size) != 2:
         raise ValueError(f"size must be (height, width), got {size!r}")
     for name, value in zip(("height", "width"), size, strict=True):
-        if positive_int(name, value) > _LONGEST:
+        if whole_number(name, value) > _LONGEST:
             raise ValueError(f"{name} must be at most {_LONGEST}, got {value}")
 
 

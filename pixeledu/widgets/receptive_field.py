@@ -8,7 +8,7 @@ import torch
 import traitlets
 from torch import nn
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.inspection import receptive_fields
 from pixeledu.models import build_model
 from pixeledu.widgets.base import PageWidget, base64
@@ -76,7 +76,7 @@ class ReceptiveField(PageWidget):
         right: str | None = None,
     ) -> None:
         for name, value in (("height", height), ("width", width)):
-            if positive_int(name, value) > _LONGEST:
+            if whole_number(name, value) > _LONGEST:
                 raise ValueError(f"{name} must be at most {_LONGEST}, got {value}")
         if height * width > _MOST_PIXELS:
             raise ValueError(
@@ -144,7 +144,7 @@ class ReceptiveField(PageWidget):
 
     def _inside(self, position: int) -> int:
         pixels = self._height * self._width
-        if positive_int("position", position, least=0) >= pixels:
+        if whole_number("position", position, least=0) >= pixels:
             raise ValueError(
                 f"position must be from 0 to {pixels - 1} ({self._height}×{self._width} pixels), "
                 f"got {position}"

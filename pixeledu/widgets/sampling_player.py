@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 import traitlets
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.widgets.base import PageWidget, as_png, base64
 from pixeledu.widgets.traces import bars_of, in_drawing_order, logs_of, nats_of
 
@@ -107,7 +107,7 @@ class SamplingPlayer(PageWidget):
             data["temperatures"] = temperatures
         if speed is None:
             speed = next((s for s in SPEEDS if height * width <= 16 * s), SPEEDS[-1])
-        positive_int("position", position, least=0)
+        whole_number("position", position, least=0)
         super().__init__(data=data, position=position, speed=_on_offer(speed))
         if several:
             self.sample = 0

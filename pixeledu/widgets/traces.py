@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 
 _FINENESS = 2048  # steps of a nat; _replay.js says the same
 
@@ -17,7 +17,7 @@ def in_drawing_order(trace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             f"trace must be a pixeledu.Trace, got {type(trace).__name__} ({error}); "
             "pixeledu.sample_trace(model, height, width) makes one"
         ) from None
-    if positive_int("trace.levels", levels, least=2) > 256:
+    if whole_number("trace.levels", levels, least=2) > 256:
         raise ValueError(f"trace.levels must be at most 256, got {levels}")
     if image.ndim != 3 or image.shape[0] not in (1, 3) or 0 in image.shape:
         raise ValueError(

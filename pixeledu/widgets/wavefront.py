@@ -5,7 +5,7 @@ from urllib.parse import quote
 import numpy as np
 import traitlets
 
-from pixeledu.checks import positive_int
+from pixeledu.checks import whole_number
 from pixeledu.widgets.base import PageWidget
 
 MODELS = {"pixelcnn": "PixelCNN", "row-lstm": "Row LSTM", "diagonal-bilstm": "Diagonal BiLSTM"}
@@ -111,7 +111,7 @@ class Wavefront(PageWidget):
         return self._step_in_range(proposal["value"])
 
     def _step_in_range(self, step: int) -> int:
-        if positive_int("step", step, least=0) >= self.steps:
+        if whole_number("step", step, least=0) >= self.steps:
             raise ValueError(
                 f"step must be from 0 to {self.steps - 1} ({self!r} has {self.steps} steps), "
                 f"got {step}"
@@ -177,7 +177,7 @@ def computed_at(height: int, width: int, model: str, phase: str) -> np.ndarray:
 def _checked(name: str, value):
     """The value of a trait, if it is one that the trait may have."""
     if name in ("height", "width"):
-        if positive_int(name, value) > _LONGEST:
+        if whole_number(name, value) > _LONGEST:
             raise ValueError(f"{name} must be at most {_LONGEST}, got {value}")
         return value
     offered = {"model": tuple(MODELS), "phase": PHASES, "skewed": (False, True), "speed": SPEEDS}

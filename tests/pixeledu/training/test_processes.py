@@ -37,7 +37,7 @@ from pixeledu.training.sharding import nats_in, sample_in
 LEVELS = 3
 
 
-def images_of(n, channels=1, height=5, width=4, seed=0):
+def checked_images(n, channels=1, height=5, width=4, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(LEVELS, (n, channels, height, width), generator=generator).to(torch.uint8)
 
@@ -76,7 +76,9 @@ def trained(model, n=20, folder=None, stop=None, **changed):
     arguments = {"epochs": 2, "batch_size": 8, "progress": False, "folder": folder, **changed}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Run, "take_note", noting)
-        history = fit(model, images_of(n, **shape), images_of(7, seed=1, **shape), **arguments)
+        history = fit(
+            model, checked_images(n, **shape), checked_images(7, seed=1, **shape), **arguments
+        )
     records = [{**record, "seconds": 0} for record in history.records]
     return losses, records, weights_of(model)
 
@@ -291,7 +293,7 @@ def test_only_the_first_process_writes_and_shows_a_bar(tmp_path):
 def shared_work(n):
     """Measure and draw in parts; return the results, and how many images each part had."""
     group, model, batches = current_group(), model_of(channels=3), []
-    images, known = images_of(n, 3), torch.arange(20).view(5, 4) % 3 == 0
+    images, known = checked_images(n, 3), torch.arange(20).view(5, 4) % 3 == 0
     forward = model.register_forward_hook(lambda module, args, _: batches.append(len(args[0])))
     measured = nats_in(group, model, images).tolist()
     forward.remove()
@@ -312,7 +314,7 @@ def shared_work(n):
 
 def drawn_alone(n):
     """The same without any mention of processes."""
-    model, images = model_of(channels=3), images_of(n, 3)
+    model, images = model_of(channels=3), checked_images(n, 3)
     known = torch.arange(20).view(5, 4) % 3 == 0
     generator = torch.Generator().manual_seed(4)
     drawn = [
