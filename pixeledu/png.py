@@ -11,6 +11,7 @@ from pixeledu.files import write_atomically
 
 UNKNOWN = (86, 110, 150)  # a muted blue, which no grey image holds
 TILE = 112  # pixels of the picture along an image, if the image has fewer
+MOST_PIXELS = 2**28  # of a picture: with more it would fill the memory, and no program shows it
 
 
 def as_rgb(images: Tensor, levels: int, known: Tensor | None = None) -> np.ndarray:
@@ -32,6 +33,30 @@ def as_rgb(images: Tensor, levels: int, known: Tensor | None = None) -> np.ndarr
     return rgb if known is None else np.where(known.numpy()[..., None], rgb, np.uint8(UNKNOWN))
 
 
+def refuse_huge(rows: int, columns: int, height: int, width: int) -> None:
+    """Refuse a picture that nobody could look at, before anything is drawn for it.
+
+    Args:
+        rows, columns: how many images lie below and beside each other.
+        height, width: of each image.
+    Raises:
+        ValueError: the picture would have more than `MOST_PIXELS` pixels.
+    """
+    zoom, gap = _zoom_and_gap(height, width)
+    tall, wide = rows * (height * zoom + gap) + gap, columns * (width * zoom + gap) + gap
+    if tall * wide > MOST_PIXELS:
+        raise ValueError(
+            f"--n and --size are too large for one picture: {rows * columns} images of "
+            f"{height}x{width} take {tall}x{wide} pixels, and at most {MOST_PIXELS} can be written"
+        )
+
+
+def _zoom_and_gap(height: int, width: int) -> tuple[int, int]:
+    """Return the side of the square that a pixel becomes, and the space between two images."""
+    zoom = max(1, TILE // max(height, width))
+    return zoom, max(2, zoom // 2)
+
+
 def write_png(path: str | Path, rows: list[list[np.ndarray]]) -> None:
     """Write tiles into a PNG, each pixel enlarged to a square, with white lines between.
 
@@ -44,8 +69,7 @@ def write_png(path: str | Path, rows: list[list[np.ndarray]]) -> None:
     from matplotlib.image import imsave
 
     height, width, _ = rows[0][0].shape
-    zoom = max(1, TILE // max(height, width))
-    gap = max(2, zoom // 2)
+    zoom, gap = _zoom_and_gap(height, width)
     down, right = height * zoom + gap, width * zoom + gap  # from one tile to the next
     shape = (gap + len(rows) * down, gap + len(rows[0]) * right, 3)
     picture = np.full(shape, 255, dtype=np.uint8)

@@ -29,7 +29,7 @@ def prepare_images(
     folder: str | Path,
     out: str | Path,
     *,
-    size: tuple[int, int],
+    size: tuple[int, int] = (64, 64),
     channels: int = 3,
     levels: int = 256,
     progress: bool = False,

@@ -20,6 +20,7 @@ from pixeledu.checkpoints import LAST, packed, unpacked
 from pixeledu.checks import checked_images, whole_number
 from pixeledu.devices import usable_device
 from pixeledu.fast.threads import at_most
+from pixeledu.streams import stderr_is_terminal
 from pixeledu.training.folder import RunFolder, fingerprint
 from pixeledu.training.processes import current_group, own_device
 from pixeledu.training.run import History, Run, best_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SMALL = 4096  # pixels in a batch; with fewer than that one thread is as fast as several
 ON_DEVICE = 2**30  # bytes of images that are kept on a GPU; of more, each batch is sent there
+PRECISIONS = ("auto", "float32", "bfloat16")
 LOOK_EVERY = 20  # steps; at each look at the loss the processor waits for the GPU
 
 
@@ -37,9 +39,9 @@ def fit(
     train: "Tensor | ImageData",
     valid: "Tensor | ImageData | None" = None,
     *,
-    epochs: int = 10,
-    batch_size: int = 32,
-    learning_rate: float = 2e-3,
+    epochs: int = 8,
+    batch_size: int = 16,
+    learning_rate: float = 3e-3,
     warm_up: float = 0.05,
     weight_decay: float = 0.01,
     clip: float = 1.0,
@@ -115,8 +117,8 @@ def fit(
         "seed": whole_number("seed", seed, least=0),
         "precision": None if precision == "auto" else precision,
     }
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f'precision must be "auto", "float32" or "bfloat16", got {precision!r}')
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
     if patience is not None and valid is None:
         raise ValueError("patience needs validation images to stop by: pass valid as well")
     steps_per_epoch = math.ceil(len(train) / batch_size)
@@ -295,7 +297,8 @@ def _move_average(average: nn.Module, model: nn.Module, step: int, ema: float) -
 @contextlib.contextmanager
 def _bar(steps: int, done: int, shown: bool | None) -> Iterator[Callable[[Run], None]]:
     """Give a function to call after each step; it moves a bar, if one is to be shown."""
-    if not current_group().is_leader or not (sys.stderr.isatty() if shown is None else shown):
+    shown = stderr_is_terminal() if shown is None else shown and sys.stderr is not None
+    if not shown or not current_group().is_leader:
         yield lambda run: None
         return
     from tqdm.auto import tqdm

@@ -11,7 +11,7 @@ import torch
 import pixeledu
 from pixeledu.checkpoints import read_info
 from pixeledu.cli import main
-from pixeledu.cli.arguments import parser
+from pixeledu.cli.parser import parser
 from pixeledu.training.folder import sha256_of
 
 ROOT = Path(pixeledu.__file__).parents[1]

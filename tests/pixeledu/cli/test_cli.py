@@ -1,6 +1,7 @@
 """The command line: what it prints, what it writes, and how it says that something is wrong."""
 
 import errno
+import functools
 import json
 import math
 import os
@@ -17,6 +18,8 @@ from matplotlib.image import imread
 
 from pixeledu import PixelCNN, cli, complete, nats, sample
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info, save_checkpoint
+from pixeledu.cli import draw, train
+from pixeledu.cli.parser import parser
 from pixeledu.data import DATASETS, load_images
 from pixeledu.files import LOCK
 from pixeledu.png import UNKNOWN, as_rgb
@@ -280,26 +283,28 @@ ERRORS = {
 def test_whatever_fails_while_training_is_said_in_one_line(kind, capsys, monkeypatch):
     error, message = ERRORS[kind]
 
+    @functools.wraps(train.fit)
     def failing(*_, **__):
         raise error
 
-    monkeypatch.setattr(cli, "fit", failing)
+    monkeypatch.setattr(train, "fit", failing)
     line = error_of(capsys, ["train"])
     assert message in line
     assert len(line) < 700
 
 
 def test_ctrl_c_says_how_to_go_on(capsys, monkeypatch):
+    @functools.wraps(train.fit)
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "fit", interrupted)
+    monkeypatch.setattr(train, "fit", interrupted)
     assert cli.main(["train"]) == 130
     assert capsys.readouterr() == (
         "",
         "\npixeledu: stopped; the same command goes on from the last checkpoint\n",
     )
-    monkeypatch.setattr(cli, "load_checkpoint", interrupted)
+    monkeypatch.setattr(draw, "load_checkpoint", interrupted)
     assert cli.main(["sample", "--checkpoint", "x"]) == 130
     assert capsys.readouterr() == ("", "\npixeledu: stopped\n")
 
@@ -329,7 +334,7 @@ def test_every_command_explains_itself_with_examples_that_work(command, capsys):
     assert examples
     for example in examples:
         assert example.split()[0] == command
-        cli.parser().parse_args(example.split())
+        parser().parse_args(example.split())
     if command != "sample":
         assert all(name in text for name in DATASETS)
 

@@ -25,6 +25,7 @@ from process_groups import command_line, context, together
 
 from pixeledu import PixelCNN, cli, fit, load_images
 from pixeledu.checkpoints import save_checkpoint
+from pixeledu.cli.parser import parser
 from pixeledu.data import SPLITS, picture_files
 from pixeledu.data import prepare as module
 from pixeledu.data.image_set import IMAGES, INDEX, KIND, SET, npy_header
@@ -589,7 +590,7 @@ def test_the_command_explains_itself_with_examples_that_work(capsys):
             cli.main(words)
         assert stopped.value.code == 0
         (example,) = re.findall(r"^  pixeledu (.+)$", capsys.readouterr().out, re.MULTILINE)
-        assert cli.parser().parse_args(example.split()).size == (32, 32)
+        assert parser().parse_args(example.split()).size == (32, 32)
 
 
 FACTS = (
@@ -654,9 +655,9 @@ def test_a_set_larger_than_the_memory_of_the_machine_opens_at_once(tmp_path):
 # What each command may use beyond what it has when its work begins is less than the set holds.
 # (That the file of a set is mapped takes up addresses and no memory, but counts for RLIMIT_DATA.)
 LIMITED = """
-import resource, sys, threading, torch
+import functools, resource, sys, threading, torch
 from pixeledu import PixelCNN, cli, likelihood
-from pixeledu.data import prepare as image_folder
+from pixeledu.cli import loading, prepare, train
 
 room = int(sys.argv[1])
 likelihood.LOGITS = 2**15  # one image is measured at a time
@@ -668,6 +669,7 @@ def data_in_memory():
     return int(line.split()[1]) * 1024
 
 def limited(function):
+    @functools.wraps(function)
     def call(*arguments, **options):
         before, ballast = data_in_memory(), []
         while data_in_memory() == before:  # freed before, it could be used without being counted
@@ -684,11 +686,13 @@ def limited(function):
     return call
 
 # Let them load what they need.
-image_folder.prepare_images("few", "small", size=(1, 1))
+prepare.prepare_images("few", "small", size=(1, 1))
 small = torch.zeros(2, 1, 128, 128, dtype=torch.uint8)
-cli.fit(PixelCNN(hidden=1, layers=0), small, epochs=1, device="cpu")
+train.fit(PixelCNN(hidden=1, layers=0), small, epochs=1, device="cpu")
 
-for module, name in ((image_folder, "prepare_images"), (cli, "fit"), (cli, "measure_in")):
+for module, name in (
+    (prepare, "prepare_images"), (train, "fit"), (loading, "measure_in")
+):
     setattr(module, name, limited(getattr(module, name)))
 small_model = "--hidden 1 --layers 0 --epochs 1 --batch-size 2"
 for words in (

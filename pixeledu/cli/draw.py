@@ -1,0 +1,161 @@
+"""`pixeledu sample` and `pixeledu complete`: pictures drawn from a model."""
+
+import argparse
+import math
+
+import torch
+from torch import Tensor
+
+from pixeledu.checkpoints import load_checkpoint
+from pixeledu.checks import checked_images
+from pixeledu.cli.arguments import (
+    IMAGE_SETS,
+    add_checkpoint,
+    add_count,
+    add_device,
+    add_held_out_images,
+    add_option,
+    add_out,
+    count,
+    png,
+    seed,
+    size,
+)
+from pixeledu.cli.loading import checkpoint_of, images_for, size_for
+from pixeledu.models import AutoregressiveModel
+from pixeledu.png import as_rgb, refuse_huge, write_png
+from pixeledu.sampling import sample
+from pixeledu.streams import stderr_is_terminal
+from pixeledu.training.processes import current_group, own_device
+from pixeledu.training.sharding import sample_in
+
+HALVES = ("top", "bottom", "left", "right")
+
+
+def add_to(commands) -> None:
+    """Add the commands and their options."""
+    command = commands.add_parser(
+        "sample",
+        help="draw images from a model",
+        description="Draw images from a saved model, value by value, into one PNG.",
+        epilog="examples:\n  pixeledu sample --checkpoint runs/pixelcnn-digits --n 64\n"
+        "  pixeledu sample --checkpoint runs/pixelcnn-digits --size 8x32 --temperature 0.8",
+    )
+    command.set_defaults(run=_sample, shared=True)
+    add_checkpoint(command)
+    add_count(command, 16, "number of images")
+    command.add_argument(
+        "--size", metavar="HxW", type=size, help="height and width (that of the training images)"
+    )
+    _add_drawing(command, "samples.png")
+
+    command = commands.add_parser(
+        "complete",
+        help="let a model draw the missing half of images",
+        description="Hide half of each image and let a saved model draw it. Each row of the PNG\n"
+        "shows the image, what is kept of it, and the completions. A pixel is drawn\n"
+        "from those before it, so what is kept further down has no influence.",
+        epilog=f"{IMAGE_SETS}\n\nexample:\n"
+        "  pixeledu complete --checkpoint runs/pixelcnn-digits --keep top",
+    )
+    command.set_defaults(run=_complete, shared=True)
+    add_checkpoint(command)
+    add_held_out_images(command)
+    add_count(command, 8, "number of images")
+    command.add_argument(
+        "--keep",
+        choices=HALVES,
+        default="top",
+        help="the half that is kept: top, bottom, left or right (%(default)s)",
+        metavar="HALF",
+    )
+    command.add_argument(
+        "--completions", metavar="N", type=count, default=3, help="of each (%(default)s)"
+    )
+    _add_drawing(command, "completed.png")
+
+
+def _add_drawing(command: argparse.ArgumentParser, out: str) -> None:
+    add_option(
+        command,
+        sample,
+        "temperature",
+        metavar="X",
+        type=float,
+        help="below 1, likely values win (%(default)s)",
+    )
+    command.add_argument(
+        "--seed", metavar="N", type=seed, default=0, help="fixes what is drawn (%(default)s)"
+    )
+    add_out(command, out, png)
+    add_device(command)
+
+
+def _sample(options: argparse.Namespace) -> None:
+    model = load_checkpoint(checkpoint_of(options), own_device(options.device))
+    height, width = size_for(options)
+    columns = math.ceil(math.sqrt(options.n))
+    refuse_huge(math.ceil(options.n / columns), columns, height, width)
+    images = _draw(model, options, options.n, height, width)
+    tiles = list(as_rgb(images, model.levels))
+    _write(options, [tiles[i : i + columns] for i in range(0, len(tiles), columns)])
+
+
+def _complete(options: argparse.Namespace) -> None:
+    model = load_checkpoint(checkpoint_of(options), own_device(options.device))
+    images = checked_images(model, images_for(model, options)[: options.n])  # (n, C, H, W)
+    height, width = images.shape[2:]
+    refuse_huge(len(images), 2 + options.completions, height, width)
+    known = _half(options.keep, height, width)  # (H, W)
+    drawing = {"images": images, "known": known}
+    generator = torch.Generator().manual_seed(options.seed)
+    drawn = [
+        _draw(model, options, len(images), height, width, generator=generator, **drawing)
+        for _ in range(options.completions)
+    ]
+    columns = [
+        as_rgb(images, model.levels),
+        as_rgb(images, model.levels, known),
+        *(as_rgb(completions, model.levels) for completions in drawn),
+    ]
+    _write(options, [list(row) for row in zip(*columns, strict=True)])
+
+
+def _draw(
+    model: AutoregressiveModel,
+    options: argparse.Namespace,
+    n: int,
+    height: int,
+    width: int,
+    **drawing,
+) -> Tensor:
+    """Draw n images in all processes together; return them in each, uint8 (n, C, H, W)."""
+    group = current_group()
+    drawing.setdefault("generator", torch.Generator().manual_seed(options.seed))
+    return sample_in(
+        group,
+        model,
+        n,
+        height,
+        width,
+        temperature=options.temperature,
+        progress=group.is_leader and stderr_is_terminal(),
+        **drawing,
+    )
+
+
+def _write(options: argparse.Namespace, rows: list[list]) -> None:
+    current_group().run_on_leader(write_png, options.out, rows)
+    print(f"saved: {options.out}")
+
+
+def _half(side: str, height: int, width: int) -> Tensor:
+    """Return a bool mask (H, W) that is true on one half of the image."""
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None, :]
+    half = {
+        "top": rows < height // 2,
+        "bottom": rows >= height // 2,
+        "left": columns < width // 2,
+        "right": columns >= width // 2,
+    }[side]
+    return half.expand(height, width)

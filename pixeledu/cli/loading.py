@@ -1,0 +1,81 @@
+"""What commands read and report alike: models, images, and how well the ones predict the others."""
+
+import argparse
+import math
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from pixeledu.checkpoints import read_info
+from pixeledu.data import ImageData, load_images
+from pixeledu.models import AutoregressiveModel
+from pixeledu.pretrained import pretrained_file
+from pixeledu.training.processes import current_group
+from pixeledu.training.sharding import measure_in
+
+
+def checkpoint_of(options: argparse.Namespace) -> str | Path:
+    """Return the file of the model that was named, or the folder of its run."""
+    if options.pretrained is not None:
+        return pretrained_file(options.pretrained)
+    return options.checkpoint
+
+
+def load_split(name: str, split: str, levels: int | None) -> ImageData:
+    """Load one split of an image set, with fewer levels if that was asked for."""
+    data = load_images(name, split)
+    return data if levels in (None, data.levels) else data.with_levels(levels)
+
+
+def images_for(model: AutoregressiveModel, options: argparse.Namespace) -> Tensor:
+    """Load the images that were named, else those the model was trained on, at its levels."""
+    name = options.data
+    if name is None:
+        name = read_info(checkpoint_of(options)).get("data")
+        if not isinstance(name, str):
+            raise ValueError(f"{_named(options)} names no image set: pass --data, such as digits")
+    return load_split(name, options.split, model.levels).images
+
+
+def size_for(options: argparse.Namespace) -> tuple[int, int]:
+    """Return the height and width that were asked for, else those of the training images."""
+    named = options.size or read_info(checkpoint_of(options)).get("size")
+    if not _is_size(named):
+        raise ValueError(f"{_named(options)} names no image size: pass --size, such as 28x28")
+    height, width = named
+    return height, width
+
+
+def _is_size(named: object) -> bool:
+    return (
+        isinstance(named, list | tuple)
+        and len(named) == 2
+        and all(type(side) is int and side >= 1 for side in named)
+    )
+
+
+def _named(options: argparse.Namespace) -> str:
+    return options.pretrained or options.checkpoint
+
+
+def measured(model: nn.Module, images: Tensor) -> str:
+    """Say how well the model predicts the images.
+
+    Raises:
+        FloatingPointError: it predicts nothing: its logits are infinite or not a number.
+    """
+    numbers = measure_in(current_group(), model, images)
+    if not math.isfinite(numbers["mean"]):
+        raise FloatingPointError(
+            f"the model gives {numbers['mean']} nats: its logits are infinite or not a number, so "
+            f"its weights are of no use. Train again with a smaller --learning-rate"
+        )
+    return in_words(numbers)
+
+
+def in_words(numbers: dict[str, float]) -> str:
+    """Write what `likelihood.measure` gives in one line."""
+    return (
+        f"{numbers['mean']:.2f} nats (standard error {numbers['standard_error']:.2f}), "
+        f"{numbers['bits_per_dim']:.4f} bits/dim, {numbers['images']} images"
+    )
