@@ -10,10 +10,12 @@ from pathlib import Path
 
 import timing
 
-from pixeledu.course.grading import FAILED, PASSED, grade_folder
+from pixeledu.course.grading.grades import FAILED, PASSED, grade_folder
+from pixeledu.course.isolation.sandbox import warnings
 from pixeledu.course.notebooks import mark_of
-from pixeledu.course.sandbox import warnings
-from pixeledu.course.source import Chapter, read_chapter
+
+sys.path.append(str(Path(__file__).parents[1] / "book" / "tools"))
+from exercise_source import Chapter, read_chapter
 
 EXERCISES = Path(__file__).parents[1] / "book" / "exercises"
 

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 import address
-
-from pixeledu.course.release import write_all
-from pixeledu.course.source import read_chapter
-from pixeledu.course.trial import attempt, faults
+from exercise_checks import faults, run_task
+from exercise_files import write_all
+from exercise_source import read_chapter
 
 EXERCISES = Path(__file__).parents[1] / "exercises"
 
@@ -34,11 +33,11 @@ def _try(path: Path) -> int:
     chapter = read_chapter(path)
     total = 0.0
     for task in chapter.tasks:
-        outcome = attempt(chapter, task, task.solution)
+        outcome = run_task(chapter, task, task.solution)
         total += outcome.seconds
         print(f"\n{task.id}: {outcome.seconds:.1f} s\n{outcome.printed}{outcome.error}")
         for wrong in task.wrong:
-            outcome = attempt(chapter, task, wrong.code)
+            outcome = run_task(chapter, task, wrong.code)
             print(f"  {wrong.name}: {outcome.error or 'PASSES: ' + outcome.printed}")
     found = faults(chapter)
     print(f"\nall checks with their solutions: {total:.1f} s", *found, sep="\n")

@@ -10,9 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 import pixeledu
-from pixeledu.course.grading import FAILED, PASSED, Graded, grade_folder, need, stem_of
-from pixeledu.course.report import write_reports
-from pixeledu.course.sandbox import warnings
+from pixeledu.course.grading.grades import FAILED, PASSED, Graded, grade_folder, need, stem_of
+from pixeledu.course.grading.report import write_reports
+from pixeledu.course.isolation.sandbox import warnings
 from pixeledu.files import write_atomically
 
 

@@ -1,45 +1,17 @@
-"""Notebooks as plain JSON: what is made, and what marks its cells."""
+"""Notebooks as plain JSON: their cells, and what our metadata says of them."""
 
 import json
 
-from pixeledu.course.source import Task
 
-# What nbgrader does with a cell of ours: its metadata, schema version 3.
-_NBGRADER = {
-    "question": {"grade": False, "solution": False, "locked": True},
-    "given": {"grade": False, "solution": False, "locked": True},
-    "answer": {"grade": False, "solution": True, "locked": False},
-    "check": {"grade": True, "solution": False, "locked": True},
-}
-
-
-def cell(kind: str, identity: str, source: str, role: str, task: Task | None = None) -> dict:
-    """Make a cell that says what it is for, to us and to nbgrader.
+def cell(kind: str, identity: str, source: str, metadata: dict) -> dict:
+    """Make a cell in notebook format 4.5.
 
     Args:
         kind: "markdown" or "code".
         identity: unique in the notebook.
         source: the text.
-        role: "text", "install", "setup", "question", "given", "answer" or "check".
-        task: the task that the cell belongs to.
-    Returns:
-        The cell, in notebook format 4.5.
+        metadata: what is known of it, see `mark_of`.
     """
-    ours = {"role": role}
-    metadata = {"pixeledu": ours}
-    if task is not None:
-        ours["task"] = task.id
-        if role == "answer":
-            ours |= {"names": task.names, "seconds": task.seconds}
-        metadata["nbgrader"] = {
-            "cell_type": kind,
-            "grade_id": identity,
-            **_NBGRADER[role],
-            "schema_version": 3,
-            "task": False,
-        }
-        if role == "check":
-            metadata["nbgrader"]["points"] = task.points
     made = {"cell_type": kind, "id": identity, "metadata": metadata, "source": _lines(source)}
     if kind == "code":
         made |= {"execution_count": None, "outputs": []}

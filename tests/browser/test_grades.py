@@ -4,8 +4,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import serve
 
-from pixeledu.course.grading import FAILED, NOT_ATTEMPTED, PASSED, Grade, Graded
-from pixeledu.course.report import as_html
+from pixeledu.course.grading.grades import FAILED, NOT_ATTEMPTED, PASSED, Grade, Graded
+from pixeledu.course.grading.report import as_html
 
 NASTY = "<script>document.title = 'broken'</script><img src='https://evil.example/x' onerror='x'>"
 MESSAGE = f"AssertionError: {NASTY}\n" + "a long line " * 40

@@ -1,7 +1,13 @@
 """Settings for the tests of the course."""
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
+
+# What only authors of the book need, such as `exercise_source`.
+sys.path.append(str(Path(__file__).parents[2] / "book" / "tools"))
 
 
 @pytest.fixture(autouse=True)

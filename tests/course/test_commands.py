@@ -10,7 +10,8 @@ import pytest
 from classes import RIGHT, WRONG, cell_of, chapter, filled, handed_out
 
 from pixeledu import cli
-from pixeledu.course import commands, grading
+from pixeledu.course import commands
+from pixeledu.course.grading import grades as grading
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""A plugin for pytest that notes what became of each cell: `-p pixeledu.course.observer`."""
+"""A plugin for pytest that notes what became of each cell: `-p pixeledu.course.grading.cell_outcomes`."""
 
 import json
 import os

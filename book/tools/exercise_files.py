@@ -3,11 +3,19 @@
 import re
 from pathlib import Path
 
+from exercise_checks import run_task
+from exercise_source import Chapter, Task, read_chapter
+
 from pixeledu.course.notebooks import cell, dump, notebook, stream
-from pixeledu.course.source import Chapter, Task, read_chapter
-from pixeledu.course.trial import attempt
 from pixeledu.files import write_atomically
 
+# What nbgrader does with a cell of ours: its metadata, schema version 3.
+_NBGRADER = {
+    "question": {"grade": False, "solution": False, "locked": True},
+    "given": {"grade": False, "solution": False, "locked": True},
+    "answer": {"grade": False, "solution": True, "locked": False},
+    "check": {"grade": True, "solution": False, "locked": True},
+}
 _HOW = """
 Write your answers where the cells say `raise NotImplementedError`, in place of that line. Run the check below each: it
 says `ok`, or what is wrong and why. What a check says of a right answer stands below it until you run it.
@@ -59,7 +67,7 @@ def sources(folder: Path) -> list[Path]:
 
 
 def _printed(chapter: Chapter, task: Task) -> str:
-    outcome = attempt(chapter, task, task.solution)
+    outcome = run_task(chapter, task, task.solution)
     if outcome.error:
         raise ValueError(
             f"{chapter.stem}, {task.id}: the solution fails its check: {outcome.error}"
@@ -89,19 +97,19 @@ def _notebook(chapter: Chapter, printed: dict[str, str], address: str, solved: b
     heading = "Solutions" if solved else "Exercises"
     how = "" if solved else f"\n{_HOW}"
     cells = [
-        cell("markdown", "title", f"# {heading}: {chapter.title}\n\n{chapter.intro}{how}", "text"),
-        cell("code", "install", _install(address), "install"),
-        cell("code", "setup", chapter.setup, "setup"),
+        _cell("markdown", "title", f"# {heading}: {chapter.title}\n\n{chapter.intro}{how}", "text"),
+        _cell("code", "install", _install(address), "install"),
+        _cell("code", "setup", chapter.setup, "setup"),
     ]
     for number, task in enumerate(chapter.tasks, 1):
         question = f"## Task {number}: {task.title}\n\n{task.question}"
         hint = f"\n\n<details>\n<summary>Hint</summary>\n\n{task.hint}\n\n</details>"
-        cells.append(cell("markdown", f"{task.id}-question", question + hint, "question", task))
+        cells.append(_cell("markdown", f"{task.id}-question", question + hint, "question", task))
         if task.given:
-            cells.append(cell("code", f"{task.id}-given", task.given, "given", task))
+            cells.append(_cell("code", f"{task.id}-given", task.given, "given", task))
         answer = task.answer if solved else task.stub
-        cells.append(cell("code", task.id, answer, "answer", task))
-        check = cell("code", f"{task.id}-check", task.check, "check", task)
+        cells.append(_cell("code", task.id, answer, "answer", task))
+        check = _cell("code", f"{task.id}-check", task.check, "check", task)
         check["outputs"] = stream(printed[task.id])
         cells.append(check)
     counted = [c for c in cells if c["cell_type"] == "code"]
@@ -110,6 +118,29 @@ def _notebook(chapter: Chapter, printed: dict[str, str], address: str, solved: b
         if solved or one["metadata"]["pixeledu"]["role"] == "check":
             one["execution_count"] = count
     return notebook(chapter.stem, cells)
+
+
+def _cell(kind: str, identity: str, source: str, role: str, task: Task | None = None) -> dict:
+    """A cell that says what it is for, to us and to nbgrader.
+
+    Its role is "text", "install", "setup", "question", "given", "answer" or "check".
+    """
+    ours = {"role": role}
+    metadata = {"pixeledu": ours}
+    if task is not None:
+        ours["task"] = task.id
+        if role == "answer":
+            ours |= {"names": task.names, "seconds": task.seconds}
+        metadata["nbgrader"] = {
+            "cell_type": kind,
+            "grade_id": identity,
+            **_NBGRADER[role],
+            "schema_version": 3,
+            "task": False,
+        }
+        if role == "check":
+            metadata["nbgrader"]["points"] = task.points
+    return cell(kind, identity, source, metadata)
 
 
 def _install(address: str) -> str:

@@ -10,25 +10,25 @@ import json
 import os
 from pathlib import Path
 
-from pixeledu.course.enclosure import Limits
-from pixeledu.course.remote import Peer
-from pixeledu.course.sandbox import Sandbox, wall_seconds
-from pixeledu.course.wire import BrokenLink
+from pixeledu.course.isolation.messages import ConnectionBroken
+from pixeledu.course.isolation.rpc import Peer
+from pixeledu.course.isolation.sandbox import Sandbox, wall_seconds
+from pixeledu.course.isolation.walls import Limits
 
 PLAN = "PIXELEDU_PLAN"  # names the file that says how answers are run
 
 
 def load_ipython_extension(shell) -> None:
-    """Prepare a kernel for grading: `%load_ext pixeledu.course.marking`."""
+    """Prepare a kernel for grading: `%load_ext pixeledu.course.grading.answer_magic`."""
     plan = json.loads(Path(os.environ[PLAN]).read_text(encoding="utf-8"))
-    marking = _Marking(shell, plan)
-    shell.register_magic_function(marking.start, "line", "start_answers")
-    shell.register_magic_function(marking.answer, "cell", "answer")
-    shell.set_custom_exc((Exception,), marking.show)
-    atexit.register(marking.sandbox.stop)
+    answers = _Answers(shell, plan)
+    shell.register_magic_function(answers.start, "line", "start_answers")
+    shell.register_magic_function(answers.answer, "cell", "answer")
+    shell.set_custom_exc((Exception,), answers.show)
+    atexit.register(answers.sandbox.stop)
 
 
-class _Marking:
+class _Answers:
     """Answers, one after the other.
 
     Args:
@@ -49,7 +49,9 @@ class _Marking:
 
     def start(self, line: str) -> None:
         """Start the process for answers while no task's time is running."""
-        with contextlib.suppress(BrokenLink):  # the first answer tries again, and says why it fails
+        with contextlib.suppress(
+            ConnectionBroken
+        ):  # the first answer tries again, and says why it fails
             self.sandbox.start()
 
     def answer(self, line: str, code: str) -> None:
@@ -67,7 +69,7 @@ class _Marking:
     def show(self, shell, kind: type, error: Exception, trace, tb_offset=None) -> list[str]:
         """Show an error as one text: the report needs nothing else."""
         text = f"{kind.__name__}: {error}"
-        if isinstance(error, BrokenLink):
+        if isinstance(error, ConnectionBroken):
             self.earlier.pop(self.task, None)
             text = self._why_broken(str(error))
         shell._showtraceback(kind, error, [text])

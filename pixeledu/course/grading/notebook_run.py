@@ -13,14 +13,14 @@ import threading
 from pathlib import Path
 
 import pixeledu
-from pixeledu.course import observer
-from pixeledu.course.collect import Reference
-from pixeledu.course.enclosure import Limits
-from pixeledu.course.marking import PLAN
+from pixeledu.course.grading import cell_outcomes
+from pixeledu.course.grading.answer_magic import PLAN
+from pixeledu.course.grading.submissions import Reference
+from pixeledu.course.isolation.sandbox import sandbox_user, wall_seconds
+from pixeledu.course.isolation.walls import Limits
 from pixeledu.course.notebooks import cell, dump, mark_of, notebook, source_of
-from pixeledu.course.sandbox import sandbox_user, wall_seconds
 
-_OBSERVER = "pixeledu_observer"
+_PLUGIN = "pixeledu_cell_outcomes"
 _OVERHEAD = 120  # seconds for pytest and the kernel to start and to end, on a busy machine
 CELL = 60  # seconds that any cell may take: of the answers, none takes longer than `wall_seconds`
 
@@ -71,8 +71,10 @@ def graded_cells(reference: Reference, answers: dict[str, str]) -> list[dict]:
     """
     # Loading PyTorch here, and again where answers run: the slowest cells, so each has its own time.
     cells = [
-        cell("code", f"grading-{i}", source, "grading")
-        for i, source in enumerate(("%load_ext pixeledu.course.marking", "%start_answers"))
+        cell("code", f"grading-{i}", source, {"pixeledu": {"role": "grading"}})
+        for i, source in enumerate(
+            ("%load_ext pixeledu.course.grading.answer_magic", "%start_answers")
+        )
     ]
     for one in reference.cells:
         mark = mark_of(one)
@@ -146,9 +148,9 @@ def _run_in(
     }
     (private / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     # By itself: as a part of the package it would have pytest load PyTorch too.
-    shutil.copy(observer.__file__, private / f"{_OBSERVER}.py")
+    shutil.copy(cell_outcomes.__file__, private / f"{_PLUGIN}.py")
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q"]
-    command += ["-p", "nbval.plugin", "-p", _OBSERVER, "-p", "no:cacheprovider"]
+    command += ["-p", "nbval.plugin", "-p", _PLUGIN, "-p", "no:cacheprovider"]
     # An answer that takes too long is stopped by itself; this is for a check that does.
     command += [f"--nbval-cell-timeout={CELL}", "--noconftest", "-c", os.devnull]
     command += [f"--rootdir={private}", "--color=no", "graded.ipynb"]
@@ -176,7 +178,7 @@ def _environment(work: Path, private: Path) -> dict[str, str]:
     return {
         **kept,
         PLAN: str(private / "plan.json"),
-        observer.RESULTS: str(private / "results.jsonl"),
+        cell_outcomes.RESULTS: str(private / "results.jsonl"),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")])),
         "PYTHONDONTWRITEBYTECODE": "1",

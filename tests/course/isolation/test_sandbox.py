@@ -4,11 +4,12 @@ import os
 import time
 
 import pytest
+from exercise_source import MOST_SECONDS
 
-from pixeledu.course import sandbox as module
-from pixeledu.course.enclosure import Limits
-from pixeledu.course.running import CELL
-from pixeledu.course.sandbox import (
+from pixeledu.course.grading.notebook_run import CELL
+from pixeledu.course.isolation import sandbox as module
+from pixeledu.course.isolation.messages import ConnectionBroken
+from pixeledu.course.isolation.sandbox import (
     _START,
     Sandbox,
     namespaces,
@@ -16,8 +17,7 @@ from pixeledu.course.sandbox import (
     wall_seconds,
     warnings,
 )
-from pixeledu.course.source import MOST_SECONDS
-from pixeledu.course.wire import BrokenLink
+from pixeledu.course.isolation.walls import Limits
 
 LOOK = """
 import os, socket, subprocess
@@ -97,8 +97,8 @@ def test_an_earlier_answer_helps_and_does_no_harm(sandbox):
 
 def test_an_answer_that_waits_for_ever_is_stopped_by_the_clock(sandbox, monkeypatch):
     peer = sandbox.run("", [], LOOK, 30)
-    peer.link.deadline = time.monotonic() + 1
-    with pytest.raises(BrokenLink, match="late"):
+    peer.connection.deadline = time.monotonic() + 1
+    with pytest.raises(ConnectionBroken, match="late"):
         peer.ask("name", "sleep")()
     assert sandbox.run("", [], "x = 1", 30).ask("name", "x") == 1
 
@@ -136,6 +136,6 @@ def test_a_system_without_namespaces_is_named_with_its_dangers(monkeypatch, user
 def test_a_process_that_does_not_start_says_why():
     with (
         Sandbox("1 / 0", namespaces=namespaces(), user=sandbox_user(78)) as sandbox,
-        pytest.raises(BrokenLink, match="ZeroDivisionError"),
+        pytest.raises(ConnectionBroken, match="ZeroDivisionError"),
     ):
         sandbox.run("", [], "", 30)

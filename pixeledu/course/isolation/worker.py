@@ -1,4 +1,4 @@
-"""The process that runs answers: started by `pixeledu.course.sandbox`, one for each submission.
+"""The process that runs answers: started by `pixeledu.course.isolation.sandbox`, one for each submission.
 
 It talks over the socket whose number it is given. It prepares everything that answers need, shuts
 itself in, and then forks once for each task: no task sees what another one did.
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
-from pixeledu.course.enclosure import Limits, enclose, limit_task
-from pixeledu.course.remote import ANSWER, Peer
-from pixeledu.course.wire import BrokenLink
+from pixeledu.course.isolation.messages import ConnectionBroken
+from pixeledu.course.isolation.rpc import ANSWER, Peer
+from pixeledu.course.isolation.walls import Limits, enclose, limit_task
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def _serve(connection: socket.socket, module: types.ModuleType, limits: Limits) 
                 os.dup2(nowhere.fileno(), number)
         peer = Peer(connection, guarded=False)
         while True:
-            kind, *parts = peer.link.receive()
+            kind, *parts = peer.connection.receive()
             if kind == "run":
                 limit_task(limits, parts.pop())
                 peer.answer("call", [_own_number(peer, _runner(module)), tuple(parts), {}, None])
@@ -83,7 +83,7 @@ def _serve(connection: socket.socket, module: types.ModuleType, limits: Limits) 
                 peer.answer("get", [_own_number(peer, module), parts[0]])
             else:
                 peer.answer(kind, parts)
-    except BrokenLink:
+    except ConnectionBroken:
         pass
     finally:
         os._exit(0)

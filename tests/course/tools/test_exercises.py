@@ -1,25 +1,23 @@
 """The exercises of the book: their checks tell right from wrong, and what is made from them is current."""
 
 import json
-import sys
 from pathlib import Path
 
+import address
 import nbformat
 import pytest
 from classes import filled
+from exercise_checks import faults
+from exercise_files import everything, sources
+from exercise_source import read_chapter
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
 
-from pixeledu.course.grading import PASSED, grade_folder
+from pixeledu.course.grading.grades import PASSED, grade_folder
 from pixeledu.course.notebooks import mark_of, source_of
-from pixeledu.course.release import everything, sources
-from pixeledu.course.source import read_chapter
-from pixeledu.course.trial import faults
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "book" / "tools"))
-import address  # noqa: E402
+ROOT = Path(__file__).parents[3]
 
 EXERCISES = ROOT / "book" / "exercises"
 SOURCES = sources(EXERCISES)

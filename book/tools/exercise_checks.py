@@ -8,7 +8,7 @@ import time
 import types
 from dataclasses import dataclass
 
-from pixeledu.course.source import Chapter, Task
+from exercise_source import Chapter, Task
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Outcome:
     seconds: float
 
 
-def attempt(chapter: Chapter, task: Task, answer: str) -> Outcome:
+def run_task(chapter: Chapter, task: Task, answer: str) -> Outcome:
     """Run the set-up, what is given, an answer and the check, as in a fresh notebook.
 
     Args:
@@ -59,7 +59,7 @@ def faults(chapter: Chapter) -> list[str]:
     """
     found = []
     for task in chapter.tasks:
-        first, again = (attempt(chapter, task, task.solution) for _ in range(2))
+        first, again = (run_task(chapter, task, task.solution) for _ in range(2))
         for outcome in (first, again):
             if outcome.error:
                 found.append(f"{task.id}: the solution fails: {outcome.error}")
@@ -69,10 +69,10 @@ def faults(chapter: Chapter) -> list[str]:
             found.append(f"{task.id}: the check must print `ok …`, not {first.printed!r}")
         if re.search(r" at 0x[0-9a-f]{6,}", first.printed):
             found.append(f"{task.id}: the check prints the address of an object")
-        if not attempt(chapter, task, task.stub).error:
+        if not run_task(chapter, task, task.stub).error:
             found.append(f"{task.id}: the stub passes")
         for wrong in task.wrong:
-            outcome = attempt(chapter, task, wrong.code)
+            outcome = run_task(chapter, task, wrong.code)
             if not outcome.error and outcome.printed == first.printed:
                 found.append(f"{task.id}: the wrong answer {wrong.name!r} passes")
             elif outcome.error.startswith(("NameError", "SyntaxError")):

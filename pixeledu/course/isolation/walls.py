@@ -120,7 +120,7 @@ def _enter_private_root(scratch: Path, limits: Limits) -> None:
 
 def _folders_of_python() -> list[str]:
     """Where Python, its packages and this package lie; a folder before those inside it."""
-    package = str(Path(__file__).resolve().parents[1])
+    package = str(Path(__file__).resolve().parents[2])
     found = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, package}
     found |= {path for path in sys.path if "site-packages" in path or "dist-packages" in path}
     found |= {str(Path(sys.executable).resolve().parents[1])}

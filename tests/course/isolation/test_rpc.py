@@ -15,8 +15,8 @@ from torch import nn
 
 import pixeledu
 from pixeledu import check_causality, nats, receptive_field
-from pixeledu.course.remote import Peer, Remote, RemoteModule
-from pixeledu.course.wire import BrokenLink, Link, decode, encode
+from pixeledu.course.isolation.messages import Connection, ConnectionBroken, decode, encode
+from pixeledu.course.isolation.rpc import Peer, Proxy, ProxyModule
 
 DTYPES = [torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float64]
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -145,17 +145,17 @@ def test_noise_on_the_line_is_a_broken_link(noise):
     with ours, theirs:
         theirs.sendall(noise)
         theirs.shutdown(socket.SHUT_WR)
-        link = Link(ours, refuse, refuse)
-        with pytest.raises(BrokenLink):
+        link = Connection(ours, refuse, refuse)
+        with pytest.raises(ConnectionBroken):
             list(iter(link.receive, None))
 
 
 def test_who_waits_too_long_is_told_so():
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        link = Link(ours, refuse, refuse)
+        link = Connection(ours, refuse, refuse)
         link.deadline = 0.0
-        with pytest.raises(BrokenLink, match="late"):
+        with pytest.raises(ConnectionBroken, match="late"):
             link.receive()
 
 
@@ -221,11 +221,11 @@ def ask():
         number = peer._own(Things)[1]
         try:
             while True:
-                kind, *parts = peer.link.receive()
+                kind, *parts = peer.connection.receive()
                 peer.answer(
                     "get" if kind == "name" else kind, [number, *parts] if kind == "name" else parts
                 )
-        except BrokenLink:
+        except ConnectionBroken:
             theirs.close()
 
     thread = threading.Thread(target=serve, daemon=True)
@@ -240,7 +240,7 @@ def test_a_call_crosses_and_its_result_comes_back(ask):
     assert ask("double")(21) == 42
     assert torch.equal(ask("double")(torch.arange(3)), torch.tensor([0, 2, 4]))
     assert ask("apply")(lambda v: v + 1, 1, 2) == [2, 3]
-    assert isinstance(ask("double"), Remote)
+    assert isinstance(ask("double"), Proxy)
 
 
 def test_an_error_crosses_with_its_kind_and_text(ask):
@@ -276,7 +276,7 @@ def test_a_model_of_the_package_arrives_whole(ask):
 
 def test_a_module_of_an_answer_can_be_inspected_like_one_of_our_own(ask):
     model, mine = ask("model"), Things.model
-    assert isinstance(model, RemoteModule)
+    assert isinstance(model, ProxyModule)
     assert (model.channels, model.levels) == (1, 3)
     images = torch.randint(3, (4, 1, 3, 4), dtype=torch.uint8)
     torch.testing.assert_close(nats(model, images), nats(mine, images))

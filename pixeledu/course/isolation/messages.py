@@ -42,26 +42,26 @@ _DTYPES = {
 }
 
 
-class BrokenLink(Exception):
+class ConnectionBroken(Exception):
     """The other side is gone, late, or does not keep to the form of a message."""
 
 
-class Link:
+class Connection:
     """Send messages over a socket and receive them.
 
     Args:
-        connection: one end of a pair.
+        socket: one end of a pair.
         own: makes the number under which the other side may ask for an object; see `encode`.
         theirs: makes what stands here for an object of the other side, from its number and kind.
     """
 
     def __init__(
         self,
-        connection: socket.socket,
+        socket: socket.socket,
         own: Callable[[object], list],
         theirs: Callable[[int, str], object],
     ) -> None:
-        self.connection, self.own, self.theirs = connection, own, theirs
+        self.socket, self.own, self.theirs = socket, own, theirs
         self.deadline = math.inf  # of time.monotonic(): nothing is waited for any longer
 
     def send(self, *message: object) -> None:
@@ -69,7 +69,7 @@ class Link:
 
         Raises:
             TypeError, ValueError: it holds what cannot cross.
-            BrokenLink: nobody reads it.
+            ConnectionBroken: nobody reads it.
         """
         blobs: list[bytes] = []
         tree = json.dumps([encode(part, blobs, self.own) for part in message]).encode()
@@ -78,21 +78,21 @@ class Link:
             raise ValueError(f"{(len(tree) + len(data)) / 1e6:.0f} MB are too much for one call")
         try:
             self._wait()
-            self.connection.sendall(_HEAD.pack(len(tree), len(data)) + tree + data)
+            self.socket.sendall(_HEAD.pack(len(tree), len(data)) + tree + data)
         except TimeoutError:
-            raise BrokenLink("late") from None
+            raise ConnectionBroken("late") from None
         except OSError:
-            raise BrokenLink("gone") from None
+            raise ConnectionBroken("gone") from None
 
     def receive(self) -> list:
         """Wait for one message and return its parts.
 
         Raises:
-            BrokenLink: none came in time, or it has no valid form.
+            ConnectionBroken: none came in time, or it has no valid form.
         """
         size, amount = _HEAD.unpack(self._read(_HEAD.size))
         if size > _MOST_JSON or amount > _MOST_BYTES:
-            raise BrokenLink("too large a message")
+            raise ConnectionBroken("too large a message")
         tree, data = self._read(size), self._read(amount)
         try:
             message = [decode(part, data, self.theirs) for part in json.loads(tree)]
@@ -100,7 +100,7 @@ class Link:
                 raise ValueError("not a message")
         # Whatever is wrong with it: what comes from the other side must not decide how this ends.
         except Exception as error:
-            raise BrokenLink(f"not a valid message ({type(error).__name__})") from None
+            raise ConnectionBroken(f"not a valid message ({type(error).__name__})") from None
         return message
 
     def _read(self, count: int) -> bytearray:
@@ -109,13 +109,13 @@ class Link:
         while done < count:
             try:
                 self._wait()
-                got = self.connection.recv_into(view[done:])
+                got = self.socket.recv_into(view[done:])
             except TimeoutError:
-                raise BrokenLink("late") from None
+                raise ConnectionBroken("late") from None
             except OSError:
                 got = 0
             if not got:
-                raise BrokenLink("gone")
+                raise ConnectionBroken("gone")
             done += got
         return data
 
@@ -123,7 +123,7 @@ class Link:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self.connection.settimeout(None if left == math.inf else left)
+        self.socket.settimeout(None if left == math.inf else left)
 
 
 def encode(value: object, blobs: list[bytes], own: Callable[[object], list]) -> object:

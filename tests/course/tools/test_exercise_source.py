@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-
-from pixeledu.course.source import read_chapter
-from pixeledu.course.trial import faults
+from exercise_checks import faults
+from exercise_source import read_chapter
 
 TASK = """
 ## one: The first task

@@ -1,4 +1,4 @@
-"""Objects of another process: calling them sends the call over a link and waits for the result."""
+"""Objects of another process: calling them sends the call over a socket and waits for the result."""
 
 import builtins
 import copy
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from pixeledu.course.wire import BrokenLink, Link
+from pixeledu.course.isolation.messages import Connection, ConnectionBroken
 
 ANSWER = "<answer>"  # the name under which an answer's code is compiled
 # Exceptions that a loop in a check could take for its end.
@@ -19,13 +19,13 @@ class Peer:
     """One side of a conversation: asks the other side, and answers while it waits.
 
     Args:
-        connection: one end of a pair of sockets.
+        socket: one end of a pair.
         guarded: this side grades. It lets the other side call what it hands out and read its plain
             attributes, and nothing else, and it builds no model that comes in.
     """
 
-    def __init__(self, connection, guarded: bool) -> None:
-        self.link = Link(connection, self._own, self._theirs)
+    def __init__(self, socket, guarded: bool) -> None:
+        self.connection = Connection(socket, self._own, self._theirs)
         self.guarded = guarded
         self.objects: dict[int, object] = {}  # what the other side may ask for
         self.numbers: dict[int, int] = {}  # id of such an object -> its number
@@ -36,12 +36,12 @@ class Peer:
         """Send a question and return the answer; the other side may ask back meanwhile.
 
         Raises:
-            BrokenLink: the other side is gone or late.
+            ConnectionBroken: the other side is gone or late.
             Exception: what the other side raised.
         """
-        self.link.send(*question)
+        self.connection.send(*question)
         while True:
-            kind, *parts = self.link.receive()
+            kind, *parts = self.connection.receive()
             if kind == "result":
                 return parts[0]
             if kind == "error":
@@ -52,14 +52,14 @@ class Peer:
         """Do what the other side asks and send the result, or the error."""
         try:
             result = self._do(kind, *parts)
-            self.link.send("result", result)
-        except BrokenLink:
+            self.connection.send("result", result)
+        except ConnectionBroken:
             raise
         except BaseException as error:
             if self.guarded and not isinstance(error, Exception):
                 raise  # somebody stops the grading
             # In the other process the conversation goes on whatever it is, SystemExit too.
-            self.link.send("error", type(error).__name__, _describe(error))
+            self.connection.send("error", type(error).__name__, _describe(error))
 
     def _do(self, kind: str, *parts: object) -> object:
         if kind == "get":
@@ -113,7 +113,7 @@ class Peer:
 
     def _own(self, value: object) -> list:
         """Say in a message what an object is that is no data."""
-        if isinstance(value, Remote | RemoteModule) and value._peer is self:
+        if isinstance(value, Proxy | ProxyModule) and value._peer is self:
             return ["yours", value._number]
         if self.guarded and isinstance(value, nn.Module) and _can_be_rebuilt(value):
             return ["model"]
@@ -132,7 +132,7 @@ class Peer:
             return self.objects[number]
         if number not in self.handles:
             module = kind == "module" and self.guarded
-            self.handles[number] = (RemoteModule if module else Remote)(self, number)
+            self.handles[number] = (ProxyModule if module else Proxy)(self, number)
         return self.handles[number]
 
 
@@ -171,7 +171,7 @@ def _exception(name: str, text: str) -> Exception:
     return RuntimeError(f"{name}: {text}")
 
 
-class Remote:
+class Proxy:
     """Stand for a function, class or object of the other side."""
 
     def __init__(self, peer: Peer, number: int) -> None:
@@ -189,7 +189,7 @@ class Remote:
         raise AttributeError(f"{name} cannot be set from here")
 
 
-class RemoteModule(nn.Module):
+class ProxyModule(nn.Module):
     """Stand for a module of the other side, with gradients through it."""
 
     def __init__(self, peer: Peer, number: int) -> None:
@@ -207,14 +207,14 @@ class RemoteModule(nn.Module):
     def __deepcopy__(self, memory: dict) -> object:
         return self._peer.ask("copy", self._number)
 
-    def train(self, mode: bool = True) -> "RemoteModule":
+    def train(self, mode: bool = True) -> "ProxyModule":
         self._peer.ask("get", self._number, "train")(mode)
         self.training = mode
         return self
 
 
 def _forwarded(name: str) -> Callable:
-    def method(self: RemoteModule, *arguments: object, **named: object) -> object:
+    def method(self: ProxyModule, *arguments: object, **named: object) -> object:
         result = self._peer.ask("get", self._number, name)(*arguments, **named)
         return iter(result) if type(result) is list else result  # it was a generator
 
@@ -225,7 +225,7 @@ for _name in (
     *("parameters", "named_parameters", "buffers", "state_dict", "load_state_dict"),
     *("double", "float", "cpu", "to", "requires_grad_", "zero_grad"),
 ):
-    setattr(RemoteModule, _name, _forwarded(_name))
+    setattr(ProxyModule, _name, _forwarded(_name))
 
 
 def _call(peer: Peer, number: int, arguments: tuple, named: dict) -> object:
@@ -239,7 +239,7 @@ def _call(peer: Peer, number: int, arguments: tuple, named: dict) -> object:
     answer = peer.ask("call", number, arguments, named, places)
     # What an answer may send here is anything: only the one form counts.
     if type(answer) is not tuple or len(answer) != 3 or answer[0] not in ("plain", "graph"):
-        raise BrokenLink("not a valid result")
+        raise ConnectionBroken("not a valid result")
     kind, graph, result = answer
     if kind == "graph" and isinstance(result, Tensor) and places:
         return _Through.apply(peer, graph, result, *(arguments[i] for i in places))
@@ -258,5 +258,5 @@ class _Through(torch.autograd.Function):
     def backward(ctx, gradient: Tensor) -> tuple:
         parts = ctx.peer.ask("gradient", ctx.number, gradient)
         if type(parts) is not list or len(parts) != ctx.inputs:
-            raise BrokenLink("not a valid gradient")
+            raise ConnectionBroken("not a valid gradient")
         return None, None, None, *parts

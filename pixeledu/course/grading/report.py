@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pixeledu.course.grading import FAILED, NOT_ATTEMPTED, PASSED, Graded
+from pixeledu.course.grading.grades import FAILED, NOT_ATTEMPTED, PASSED, Graded
 from pixeledu.files import write_atomically
 
 _COLUMNS = ("student", "exercises", "task", "title", "status", "points", "of", "message", "notes")

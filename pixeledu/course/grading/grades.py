@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixeledu.course.collect import (
+from pixeledu.course.grading.notebook_run import Runs, graded_cells, run_graded
+from pixeledu.course.grading.submissions import (
     Reference,
     Submission,
     read_reference,
@@ -16,10 +17,9 @@ from pixeledu.course.collect import (
     submissions,
     take_answers,
 )
-from pixeledu.course.enclosure import Limits
+from pixeledu.course.isolation.sandbox import namespaces
+from pixeledu.course.isolation.walls import Limits
 from pixeledu.course.notebooks import mark_of, source_of
-from pixeledu.course.running import Runs, graded_cells, run_graded
-from pixeledu.course.sandbox import namespaces
 
 PASSED, FAILED, NOT_ATTEMPTED = "passed", "failed", "not attempted"
 

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 import pixeledu
-from pixeledu.course.enclosure import FIRST_USER, Limits
-from pixeledu.course.remote import Peer
-from pixeledu.course.wire import BrokenLink
+from pixeledu.course.isolation.messages import ConnectionBroken
+from pixeledu.course.isolation.rpc import Peer
+from pixeledu.course.isolation.walls import FIRST_USER, Limits
 
 _START = 50  # seconds in which PyTorch has to be loaded, on a busy machine
 _UNSHARE = (
@@ -69,7 +69,7 @@ class Sandbox:
         Returns:
             The other side, to be asked for names and called.
         Raises:
-            BrokenLink: the process ended or took too long.
+            ConnectionBroken: the process ended or took too long.
             Exception: what the answer raised.
         """
         ours, theirs = socket.socketpair()
@@ -82,9 +82,9 @@ class Sandbox:
                 self.start()
                 socket.send_fds(self.control, [b"t"], [theirs.fileno()])
         if self.peer is not None:
-            self.peer.link.connection.close()
+            self.peer.connection.socket.close()
         self.peer = Peer(ours, guarded=True)
-        self.peer.link.deadline = time.monotonic() + wall_seconds(seconds)
+        self.peer.connection.deadline = time.monotonic() + wall_seconds(seconds)
         self.peer.ask("run", given, before, answer, seconds)
         return self.peer
 
@@ -113,7 +113,7 @@ class Sandbox:
         """Start the process, if none is running; it takes the seconds that PyTorch takes to load.
 
         Raises:
-            BrokenLink: it does not start.
+            ConnectionBroken: it does not start.
         """
         if self.process is not None:
             if self.process.poll() is None:
@@ -129,7 +129,7 @@ class Sandbox:
             "limits": dataclasses.asdict(self._limits()),
             "setup": self.setup,
         }
-        command = [sys.executable, "-s", "-P", "-m", "pixeledu.course.answering"]
+        command = [sys.executable, "-s", "-P", "-m", "pixeledu.course.isolation.worker"]
         with theirs, tempfile.TemporaryFile() as errors:
             self.process = subprocess.Popen(
                 [*self.prefix, *command, json.dumps(settings)],
@@ -151,7 +151,7 @@ class Sandbox:
                 self.stop()
                 errors.seek(0)
                 said = errors.read().decode(errors="replace").strip().splitlines() or ["no reason"]
-                raise BrokenLink(f"the process for answers does not start: {said[-1]}")
+                raise ConnectionBroken(f"the process for answers does not start: {said[-1]}")
 
 
 def wall_seconds(seconds: int) -> int:
@@ -207,7 +207,7 @@ def namespaces() -> tuple[str, ...]:
             with Sandbox("", namespaces=prefix, user=sandbox_user(0)) as sandbox:
                 sandbox.run("", [], "", _START)
             return prefix
-        except (BrokenLink, OSError):
+        except (ConnectionBroken, OSError):
             continue
     return ()
 

@@ -5,8 +5,8 @@ import io
 import re
 from xml.etree import ElementTree
 
-from pixeledu.course.grading import FAILED, NOT_ATTEMPTED, PASSED, Grade, Graded
-from pixeledu.course.report import as_csv, as_html, as_junit, write_reports
+from pixeledu.course.grading.grades import FAILED, NOT_ATTEMPTED, PASSED, Grade, Graded
+from pixeledu.course.grading.report import as_csv, as_html, as_junit, write_reports
 
 NASTY = (
     '=HYPERLINK("http://evil.example")<script>document.title = "broken"</script>\x00\x1b[31m\ud800'
