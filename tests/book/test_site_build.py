@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "book" / "tools"))
@@ -67,6 +68,33 @@ def test_a_page_says_where_it_is_published_once_the_project_has_an_address(build
     page = (tmp_path / "_build" / "html" / "book" / "index.html").read_text()
     assert 'rel="canonical" href="https://ada.github.io/book/book/index.html"' in page
     assert 'href="https://github.com/Ada/book"' in page
+    for name, content in {
+        "og:url": "https://ada.github.io/book/book/index.html",
+        "og:title": "A page",
+        "og:image": "https://ada.github.io/book/_static/preview.png",
+    }.items():
+        assert f'<meta property="{name}" content="{content}" />' in page
+    site = tmp_path / "_build" / "html"
+    with Image.open(site / "_static" / "preview.png") as preview:
+        assert preview.size == (1200, 630)
+    assert (
+        "<loc>https://ada.github.io/book/book/index.html</loc>"
+        in (site / "sitemap.xml").read_text()
+    )
+    assert '<base href="/book/">' in (site / "404.html").read_text()
+
+
+def test_without_an_address_nothing_links_to_one(build, tmp_path):
+    settings = tmp_path / "_config.yml"
+    unset = f"https://github.com/{address.PLACEHOLDER_OWNER}/pixeledu"
+    settings.write_text(settings.read_text().replace(address.show(), unset))
+    assert build("# A page").returncode == 0
+    site = tmp_path / "_build" / "html"
+    for page in site.rglob("*.html"):
+        assert address.PLACEHOLDER_OWNER not in page.read_text(), page
+        assert "og:" not in page.read_text(), page
+    assert not (site / "sitemap.xml").exists()
+    assert (site / ".nojekyll").exists()  # GitHub Pages would drop _static
 
 
 def test_a_page_without_faults_is_built_with_its_formulas_drawn(build, tmp_path):

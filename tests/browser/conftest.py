@@ -15,6 +15,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 SITE = Path(os.environ.get("PIXELEDU_SITE") or Path(__file__).parents[2] / "_build" / "html")
+# The root that redirects, and the pages for what is missing: they load nothing of the theme.
+STAND_ALONE = {"index.html", "404.html", "offline.html"}
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,13 +30,13 @@ ARGUMENTS = [
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `page_name` runs for every page of the site, but the one that redirects."""
+    """A test that takes `page_name` runs for every page of the site, but those that stand alone."""
     if "page_name" in metafunc.fixturenames:
         if not (SITE / "index.html").exists():
             raise pytest.UsageError(f"There is no built site in {SITE}: run `make book` first.")
         pages = {path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")}
         # The theme leaves two pieces of its templates in _static.
-        pages = {page for page in pages if not page.startswith("_static/")} - {"index.html"}
+        pages = {page for page in pages if not page.startswith("_static/")} - STAND_ALONE
         metafunc.parametrize("page_name", sorted(pages))
 
 

@@ -1,5 +1,7 @@
 """The built site: every page, in every look, without any other host."""
 
+import json
+import re
 import sys
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -7,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from axe_playwright_python.sync_playwright import Axe
 from fontTools.ttLib import TTFont
 from players import compressed_weights, layout_shifts
@@ -169,6 +172,27 @@ def test_the_theme_can_be_chosen_and_is_remembered(visit, site_url):
     assert page.evaluate("document.documentElement.dataset.mode") == chosen[-1]
 
 
+def test_the_site_has_every_page_of_its_contents_under_its_title_and_no_other(site):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
+    built = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
+    built = {name for name in built if not name.startswith("_static/")}
+    assert built == {*listed, "index", "404", "genindex", "search"}
+    for name in listed:
+        *_, shown = parsed(site / f"{name}.html").headings  # the theme has one for paper before it
+        assert shown.endswith(title_of(name)), name
+
+
+def title_of(name: str) -> str:
+    """The first heading of a page's source, without its marks."""
+    source = ROOT / f"{name}.md"
+    if not source.exists():
+        cells = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        return "".join(cells[0]["source"]).splitlines()[0].removeprefix("# ")
+    (first, *_) = re.findall(r"^# (.*)", source.read_text(encoding="utf-8"), re.MULTILINE)
+    return first
+
+
 # ---- what stands in the files -----------------------------------------------------------------
 
 
@@ -178,11 +202,25 @@ class Parsed(HTMLParser):
     def __init__(self, path: Path):
         super().__init__()
         self.tags: list[tuple[str, dict]] = []
+        self.headings: list[str] = []  # of the first level
+        self.in_heading = False
         self.feed(path.read_text(encoding="utf-8"))
         self.anchors = {attributes.get("id") for _, attributes in self.tags}
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
         self.tags.append((tag, dict(attributes)))
+        if tag == "h1":
+            self.headings.append("")
+        self.in_heading = self.in_heading or tag == "h1"
+        if self.in_heading and tag == "a":  # the mark that links to the heading
+            self.in_heading = False
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_heading = self.in_heading and tag != "h1"
+
+    def handle_data(self, data: str) -> None:
+        if self.in_heading:
+            self.headings[-1] += data
 
     def addresses(self) -> list[tuple[str, str, str]]:
         """(tag, rel, address) of everything that the page loads or links to."""
@@ -223,7 +261,15 @@ def test_every_chapter_opens_in_colab_from_its_own_page(site, page_name):
     path = chapter.relative_to(ROOT).as_posix()
     repository = address.show().removeprefix("https://github.com/")
     at = f"https://colab.research.google.com/github/{repository}/blob/main/{path}"
-    assert colab == ([at] if chapter.exists() else [])
+    expected = {at} if chapter.exists() else set()
+    if page_name == "book/index.html":
+        expected = {at.replace("book/index.ipynb", "book/01_sequence.ipynb")}
+    assert set(colab) == (expected if address.is_published() else set())
+
+
+def test_no_link_leads_to_an_address_that_is_not_set(site, page_name):
+    links = [link for _, _, link in parsed(site / page_name).addresses()]
+    assert not [link for link in links if address.PLACEHOLDER_OWNER in link]
 
 
 def test_every_picture_says_in_words_what_it_shows(site, page_name):
