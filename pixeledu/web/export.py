@@ -6,9 +6,10 @@
     header    JSON: "config" rebuilds the model, "dtype" says how weights are stored, "info" what else
     weights   those of the model's `state_dict`, in its order, without the ones a mask closes
 
-A weight that multiplies is a matrix with one row for each output feature. As "int8" a matrix is
+A weight that multiplies is a matrix with one row for each output feature: its first dimension, or as
+many as a layer's `dimensions_of_rows` says (0: it is a vector). As "int8" a matrix is
 the scale of each row (float32), then the rows as whole numbers from -127 to 127; everything else,
-and everything as "float16", is float16. The reader in the page is `widgets/_weights.js`.
+and everything as "float16", is float16. The reader in the page is `weights.js`.
 """
 
 import json
@@ -160,12 +161,16 @@ def _tensors(model: nn.Module):
         for name, module in model.named_modules()
         if isinstance(module, MaskedConv2d)
     }
+    of_rows = {
+        f"{name}.{weight}": dimensions
+        for name, module in model.named_modules()
+        for weight, dimensions in getattr(module, "dimensions_of_rows", {}).items()
+    }
     for name, tensor in model.state_dict().items():
         weight = tensor.detach().cpu().float().numpy()
-        if name.endswith("state_to_state"):  # (4h, h, k), or (2, 4h, h, 2)
-            weight = weight.reshape(-1, *weight.shape[-2:])
-        vector = weight.ndim == 1 or ".outside_" in name
-        shape = (-1,) if vector else (len(weight), -1)
+        dimensions = of_rows.get(name, min(1, weight.ndim - 1))
+        rows = int(np.prod(weight.shape[:dimensions]))
+        shape = (rows, -1) if dimensions else (-1,)
         kept = masks.get(name, np.ones(weight.shape, bool))
         yield name, weight.reshape(shape), kept.reshape(shape)
 

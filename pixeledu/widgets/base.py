@@ -10,7 +10,19 @@ import anywidget
 import numpy as np
 from PIL import Image
 
-from pixeledu.widgets.bundle import module_source, style_source
+from pixeledu.widgets.bundle import constants_of, module_source, style_source
+
+_SHARED = constants_of("shared")
+MOST_BARS: int = _SHARED["most_bars"]
+STEPS_PER_NAT: int = _SHARED["steps_per_nat"]
+_SIZES = _SHARED["sizes"]
+# For what a page shows without JavaScript: the halves of a figure side by side where there is room,
+# and below them the place of the two halves of the controls.
+ROW = "display:flex;flex-wrap:wrap;gap:16px 28px"
+ROOM_FOR_CONTROLS = "".join(
+    f'<div style="flex:{flex}px;height:{_SIZES["controls_height"]}px"></div>'
+    for flex in (f"0 1 {_SIZES['buttons_width']}", f"1 1 {_SIZES['slider_width']}")
+)
 
 
 class PageWidget(anywidget.AnyWidget):
@@ -20,7 +32,7 @@ class PageWidget(anywidget.AnyWidget):
     `<pixeledu-widget>` with the same state as JSON, from which the website draws the same figure
     without a kernel, around a picture for readers without JavaScript.
 
-    A subclass sets `_name` (its script is `_name.js`) and `_min_height`, tags the traits that its
+    A subclass sets `_name` (its folder) and `_min_height`, tags the traits that its
     script reads with `sync=True, page=True` (one that is None is left out of a page), and writes
     `__repr__` and `_fallback`.
     """

@@ -13,13 +13,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator
 
 from pixeledu.widgets import SamplingPlayer
-from pixeledu.widgets.bundle import module_source, style_source
+from pixeledu.widgets.bundle import WIDGETS, all_styles, module_source, style_source
 
 ROOT = Path(__file__).parents[2]
 CHAPTER = "book/04_pixelcnn.html"
 
 sys.path.append(str(ROOT / "book" / "_ext"))
-from book_site import WIDGETS, widget_script  # noqa: E402
+from book_site import widget_script  # noqa: E402
 
 
 def make_trace(channels: int, height: int, width: int, levels: int, known=None) -> SimpleNamespace:
@@ -55,9 +55,7 @@ TRACES = {
 
 def write_page(folder: Path, *elements: str) -> str:
     """A page with these elements and the site's own script and style; returns its file:// address."""
-    files = sorted(WIDGETS.glob("*.css"), key=lambda path: path.stem != "util")  # as on the site
-    styles = "\n".join(file.read_text() for file in files)
-    (folder / "widgets.css").write_text(styles)
+    (folder / "widgets.css").write_text(all_styles())
     (folder / "widgets.js").write_text(widget_script(WIDGETS))
     page = folder / "page.html"
     page.write_text(

@@ -8,8 +8,9 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "book" / "_ext"))
 from book_site import widget_script
 
+SHARED = "export function show(el, text) { el.textContent = text; }\n"
 COUNTER = """
-import { show } from "./util.js";
+import { show } from "../shared/page.js";
 
 const step = 1;
 
@@ -43,9 +44,10 @@ export default { render() { throw new Error("on purpose: " + step); } };
 @pytest.fixture
 def page(tmp_path, visit):
     """A page with a counter that starts at 3, opened from its folder."""
-    (tmp_path / "util.js").write_text("export function show(el, text) { el.textContent = text; }\n")
-    (tmp_path / "counter.js").write_text(COUNTER)
-    (tmp_path / "broken.js").write_text(BROKEN)
+    files = {"shared/page.js": SHARED, "counter/widget.js": COUNTER, "broken/widget.js": BROKEN}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
     (tmp_path / "widgets.js").write_text(widget_script(tmp_path))
 
     def write(*names: str) -> str:

@@ -8,7 +8,7 @@ from figures import PHONE, Figure
 from playwright.sync_api import expect
 
 from pixeledu.widgets.leak_hunt import HUNTED
-from pixeledu.widgets.suspects import SUSPECTS
+from pixeledu.widgets.leak_hunt.planted_bugs import PLANTED_BUGS
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def address(tmp_path_factory) -> str:
 
 
 def name_of(bug: str) -> str:
-    return f"{list(SUSPECTS).index(bug) + 1}. {SUSPECTS[bug].title}"
+    return f"{list(PLANTED_BUGS).index(bug) + 1}. {PLANTED_BUGS[bug].title}"
 
 
 def check(figure: Figure, shown: int, position: int) -> None:
@@ -40,13 +40,15 @@ def test_a_mouse_alone_is_enough_and_all_six_can_be_named(visit, address):
         figure.page.mouse.click(*figure.pixel(23))
         check(figure, shown, 23)
         figure.button(name_of(bug)).click()
-        expect(feedback).to_contain_text(f"Yes: {SUSPECTS[bug].title}. {SUSPECTS[bug].explains}")
+        expect(feedback).to_contain_text(
+            f"Yes: {PLANTED_BUGS[bug].title}. {PLANTED_BUGS[bug].explains}"
+        )
         expect(figure.button(f"{name_of(bug)}, right")).to_be_visible()
         expect(figure.button(f"Model {shown + 1}, named")).to_be_visible()
         figure.button("Next model").click()
     expect(figure.group.get_by_text("All 6 named, 6 at the first try")).to_be_visible()
     figure.button("Model 2, named").click()
-    expect(feedback).to_contain_text(SUSPECTS["scrambled"].explains)
+    expect(feedback).to_contain_text(PLANTED_BUGS["scrambled"].explains)
     figure.button(name_of("none")).click()  # another answer to a named one changes nothing
     expect(feedback).to_contain_text("This one was: View that scrambles")
     expect(figure.group.get_by_text("All 6 named, 6 at the first try")).to_be_visible()

@@ -12,9 +12,9 @@ from playwright.sync_api import Locator, expect
 from pixeledu import build_model, load_export, sample_trace
 from pixeledu.noise import SharedNoise
 from pixeledu.png import as_rgb
+from pixeledu.web.page_models import page_models
 from pixeledu.widgets import LiveSampler
 from pixeledu.widgets.live_sampler import MANY
-from pixeledu.widgets.offers import page_models
 
 PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
 LOOKS = [("light", {}), ("dark", {}), ("light", PHONE), ("dark", PHONE)]

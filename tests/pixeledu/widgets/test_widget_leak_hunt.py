@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pixeledu.widgets import LeakHunt
-from pixeledu.widgets.suspects import SUSPECTS, responses
+from pixeledu.widgets.leak_hunt.planted_bugs import PLANTED_BUGS, responses
 
 HEIGHT, WIDTH = 5, 7
 PIXELS = HEIGHT * WIDTH
@@ -18,7 +18,7 @@ LATER = np.triu(np.ones((PIXELS, PIXELS), bool), 1)  # (changed, output): what m
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, np.ndarray]:
-    return {name: responses(name, HEIGHT, WIDTH) for name in SUSPECTS}
+    return {name: responses(name, HEIGHT, WIDTH) for name in PLANTED_BUGS}
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +81,14 @@ def test_an_unshifted_map_leaks_to_the_left_but_not_from_the_last_column(measure
     np.testing.assert_array_equal(leaks[~last], ((down == 0) & ~LATER)[~last])
 
 
-def test_each_pair_of_suspects_can_be_told_apart(measured):
+def test_each_pair_of_models_can_be_told_apart(measured):
     names = list(measured)
     for i, name in enumerate(names):
         for other in names[:i]:
             assert (measured[name] != measured[other]).any(), (name, other)
 
 
-def test_building_suspects_leaves_the_random_numbers_of_the_caller_alone():
+def test_building_models_leaves_the_random_numbers_of_the_caller_alone():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
@@ -101,11 +101,11 @@ def test_building_suspects_leaves_the_random_numbers_of_the_caller_alone():
 
 
 def test_the_page_gets_what_was_measured(hunt, measured):
-    assert [suspect["name"] for suspect in hunt.data["suspects"]] == list(SUSPECTS)
-    for suspect in hunt.data["suspects"]:
-        packed = np.frombuffer(b64decode(suspect["depends"]), np.uint8)
+    assert [model["name"] for model in hunt.data["models"]] == list(PLANTED_BUGS)
+    for model in hunt.data["models"]:
+        packed = np.frombuffer(b64decode(model["depends"]), np.uint8)
         bits = np.unpackbits(packed)[: PIXELS**2].reshape(PIXELS, PIXELS)
-        np.testing.assert_array_equal(bits, measured[suspect["name"]])
+        np.testing.assert_array_equal(bits, measured[model["name"]])
 
 
 def test_the_same_game_gives_the_same_html_and_it_stays_small(hunt):

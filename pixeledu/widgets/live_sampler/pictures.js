@@ -1,0 +1,71 @@
+// What the live sampler shows: one picture to look at and paint on, or many small ones; and what is
+// said of it.
+
+import { element } from "../shared/page.js";
+import { describe, stepAt } from "../shared/replay.js";
+import { largePicture, smallPictures } from "./canvases.js";
+import { pixelsUnder } from "./painting.js";
+import { MANY } from "./scene.js";
+
+const HELP =
+  "The arrow keys move a frame; Space does there what the tool says, and with Shift the arrows do so too.";
+
+/** One large picture: { nodes, show(step), showOne(i) }. */
+export function onePicture({ scene, transport, toolbox, shown }) {
+  const { height, width, channels } = scene.drawing.shape;
+  const placeOf = (row, column) => (row * width + column) * channels;
+  let stroke = null;
+  const large = largePicture(height, width, {
+    tool: toolbox.tool,
+    look: (row, column) => {
+      if (!scene.drawing.steps) return;
+      transport.go(stepAt(scene.current(), placeOf(row, column) + channels - 1));
+    },
+    stroke: (places, phase) => {
+      if (phase === "begin") stroke = scene.strokeWith(toolbox.ink());
+      stroke.add(pixelsUnder(places, toolbox.pen(), height, width));
+      if (phase === "end") stroke.end();
+    },
+    say: (row, column) => {
+      const { image, known } = scene.current();
+      const place = placeOf(row, column);
+      const values = [...image.subarray(place, place + channels)].join(", ");
+      if (known[place]) return `Row ${row}, column ${column}: given, ${values}`;
+      const drawn = place < shown() ? `drawn, ${values}` : "not drawn yet";
+      return `Row ${row}, column ${column}: ${drawn}`;
+    },
+  });
+  const show = (step) => {
+    large.show(scene.current(), step);
+    large.node.setAttribute("aria-label", `${scene.entry().title}. ${HELP}`);
+  };
+  return { nodes: [large.node, large.says], show, showOne() {} };
+}
+
+/** Many small pictures, as `onePicture`; pressing one calls `choose(i)`. */
+export function manyPictures({ scene, transport, choose }) {
+  const { height, width } = scene.drawing.shape;
+  const small = smallPictures(height, width, MANY, choose);
+  const says = element("p.pixeledu-spot.pixeledu-quiet", {}, "Choose one to look at it alone.");
+  const showOne = (i) => small.show(i, scene.drawing.replays[i], transport.position());
+  const show = () => {
+    for (let i = 0; i < MANY; i++) showOne(i);
+  };
+  return { nodes: [small.node, says], show, showOne };
+}
+
+/** What is said about the step, in words. */
+export function captionOf() {
+  const lines = [element("strong"), element("span"), element("span.pixeledu-quiet")];
+  const node = element("p.pixeledu-readout", { "aria-atomic": "true" }, ...lines);
+  const show = (replay, step, still) => {
+    node.setAttribute("aria-live", still ? "polite" : "off");
+    const { steps, total, milliseconds } = replay;
+    const time = `${Math.max(1, Math.round(milliseconds))} ms`;
+    const texts = steps.length
+      ? [...describe(replay, step), `${total[step].toFixed(1)} nats so far · all drawn in ${time}`]
+      : ["every pixel is given", "nothing is left to draw: erase a part", ""];
+    texts.forEach((text, i) => (lines[i].textContent = text));
+  };
+  return { node, show };
+}

@@ -1,0 +1,150 @@
+"""The models of the page against PyTorch running the very same weights: logits, and whole pictures."""
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from javascript import node
+from torch import Tensor, nn
+
+from pixeledu import build_model, complete, list_pretrained, load_images, load_pretrained, sample
+from pixeledu.noise import SharedNoise
+from pixeledu.pretrained import pretrained_card
+from pixeledu.web.export import export_model, load_export
+from pixeledu.web.kinds import KINDS
+
+HERE = Path(__file__).parent
+SEED = 2**32 - 5
+TEMPERATURES = (1.0, 0.7)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@dataclass
+class Job:
+    """A model, images that it is told value by value, and pictures that it draws."""
+
+    content: bytes
+    images: Tensor  # (n, C, H, W)
+    pictures: int
+    known: Tensor | None = None  # (H, W): with the first image, what is given in half the pictures
+
+    def run(self, folder: Path) -> tuple[Tensor, list[dict]]:
+        """The page's logits, (n, levels, C, H, W), and its pictures."""
+        n, channels, height, width = self.images.shape
+        given = self._flat(self.images[:1])[0]
+        if self.known is not None:
+            given = np.where(self._flat(self.known.expand(1, channels, -1, -1))[0], given, -1)
+        states = [
+            {"seed": SEED, "image": image, "temperature": temperature, "given": its_given}
+            for its_given in (None, given.tolist())
+            for temperature in TEMPERATURES
+            for image in range(self.pictures)
+        ]
+        job = {
+            "weights": b64encode(self.content).decode(),
+            "height": height,
+            "width": width,
+            "images": self._flat(self.images).tolist(),
+            "logits": str(folder / "logits"),
+            "pictures": states,
+        }
+        (folder / "jobs.json").write_text(json.dumps([job]))
+        (drawn,) = json.loads(node(HERE / "run_models.mjs", folder / "jobs.json"))
+        logits = torch.from_numpy(np.fromfile(folder / "logits", np.float32))
+        logits = logits.view(n, height, width, channels, -1).permute(0, 4, 3, 1, 2)
+        return logits, drawn
+
+    @staticmethod
+    def _flat(images: Tensor) -> np.ndarray:
+        """Images (n, C, H, W) as the page lists their values, (n, H·W·C)."""
+        return images.permute(0, 2, 3, 1).flatten(1).long().numpy()
+
+    def check(self, folder: Path) -> None:
+        """Compare everything with PyTorch."""
+        model = load_export(self.content)
+        logits, drawn = self.run(folder)
+        with torch.no_grad():
+            wanted = torch.cat([model(batch) for batch in self.images.split(25)])
+        torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-4)
+        compared = 0
+        for start, temperature, given in self._batches():
+            images = self._sampled(model, temperature, given)  # (n, C, H, W)
+            found = np.array([one["values"] for one in drawn[start : start + self.pictures]])
+            safe = self._clear(model, images, temperature, given)
+            np.testing.assert_array_equal(found[safe], self._flat(images)[safe])
+            compared += safe.sum()
+        assert compared >= 0.8 * len(drawn)
+
+    def _batches(self) -> list[tuple[int, float, bool]]:
+        kinds = [(temperature, given) for given in (False, True) for temperature in TEMPERATURES]
+        return [(i * self.pictures, *kind) for i, kind in enumerate(kinds)]
+
+    def _sampled(self, model: nn.Module, temperature: float, given: bool) -> Tensor:
+        options = {"temperature": temperature, "generator": SharedNoise(SEED)}
+        if not given:
+            return sample(model, self.pictures, *self.images.shape[2:], **options)
+        images = self.images[:1].expand(self.pictures, -1, -1, -1)
+        known = torch.ones(images.shape[2:], dtype=torch.bool) if self.known is None else self.known
+        return complete(model, images, known, **options)
+
+    def _clear(self, model: nn.Module, images: Tensor, temperature: float, given: bool):
+        """Which pictures no rounding could change: no random number lies close to a border."""
+        n, channels, height, width = images.shape
+        with torch.no_grad():
+            shares = torch.softmax(model(images) / temperature, dim=1).double()
+        borders = shares.cumsum(1)[:, :-1].permute(0, 3, 4, 2, 1).flatten(1, 3)  # (n, H·W·C, L - 1)
+        uniform = SharedNoise(SEED).uniform(0, height * width * channels, n).T  # (n, H·W·C)
+        distance = (borders - uniform[..., None]).abs().amin(2)
+        if given:
+            known = torch.ones(height, width) if self.known is None else self.known
+            distance[:, self._flat(known.expand(1, channels, -1, -1))[0].astype(bool)] = 1
+        return (distance.amin(1) > 5e-6).numpy()
+
+
+def held_out(card: dict, count: int) -> Tensor:
+    """Test images, at the levels of the model, that are on every machine."""
+    name = card["check"]["data"]
+    return load_images(name, "test").with_levels(card["config"]["levels"]).images[:count]
+
+
+@pytest.mark.parametrize("name", list_pretrained())
+def test_a_model_of_the_book_does_in_the_page_what_it_does_in_python(name, tmp_path):
+    images = held_out(pretrained_card(name), 100)
+    known = torch.zeros(images.shape[2:], dtype=torch.bool)
+    known[: len(known) // 2, 1:] = True
+    Job(export_model(load_pretrained(name)), images, 4, known).check(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float16"])
+@pytest.mark.parametrize(("channels", "size"), [(1, (5, 7)), (3, (4, 5)), (4, (6, 1)), (1, (1, 1))])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_each_kind_does_in_the_page_what_it_does_in_python(
+    kind, channels, size, dtype, tmp_path
+):
+    torch.manual_seed(channels)
+    model = build_model(kind, channels=channels, levels=6, hidden=10, layers=2)
+    for weight in model.parameters():
+        weight.data = weight.data * 2 if weight.abs().max() else 0.5 * torch.randn(weight.shape)
+    images = torch.randint(0, 6, (100, channels, *size))
+    known = torch.rand(size) < 0.3
+    Job(export_model(model, dtype), images, 12, known).check(tmp_path)
+
+
+def test_both_sides_have_the_same_random_numbers(tmp_path):
+    model = build_model("pixelcnn", channels=3, levels=2, hidden=3, layers=0)
+    job = Job(export_model(model), torch.zeros(1, 3, 7, 9, dtype=torch.uint8), 5)
+    _, drawn = job.run(tmp_path)
+    wanted = SharedNoise(SEED).uniform(0, 7 * 9 * 3, 5).T
+    found = np.array([one["uniform"] for one in drawn[:5]], np.float32)
+    np.testing.assert_array_equal(found, wanted.numpy())
