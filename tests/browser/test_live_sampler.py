@@ -77,7 +77,7 @@ class Figure:
 
     def painted(self, index: int = 0) -> np.ndarray:
         """The dots of a picture as RGBA, (H, W, 4)."""
-        canvas = self.group.locator(".pixeledu-easel canvas").nth(index)
+        canvas = self.group.locator(".pixeledu-pictures canvas").nth(index)
         dots = canvas.evaluate(
             "c => { const copy = new OffscreenCanvas(c.width, c.height).getContext('2d');"
             "copy.drawImage(c, 0, 0);"
