@@ -1,20 +1,28 @@
 """A model in a file: safetensors, with what rebuilds it as JSON in the header; never a pickle."""
 
-import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from pixeledu.devices import usable_device
-from pixeledu.files import write_atomically
-from pixeledu.models import build_model
+from pixeledu.models import AutoregressiveModel, build_model
+from pixeledu.tensor_files import (
+    DTYPES,
+    Announced,
+    announced_of,
+    count_of,
+    part_of,
+    read_facts,
+    read_tensors,
+    write_tensors,
+)
 
 BEST, LAST = "best.safetensors", "last.safetensors"
+COMPILED = "_orig_mod."  # what torch.compile puts into the names of the weights
 
 
 def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
@@ -22,7 +30,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
 
     Args:
         path: the file to write, best with the ending .safetensors; it is replaced whole.
-        model: a model with a `config` that `build_model` can rebuild it from.
+        model: a model with a `config` that `build_model` can rebuild it from, compiled or not.
         info: facts to keep beside the weights, anything JSON can hold; see `read_info`.
     Raises:
         ValueError: the model has no `config`, or `info` is not JSON-able or uses a taken name.
@@ -36,7 +44,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
     refuse_broken_weights(model, f"{path} was not written")
     info = checked_info(info, taken=("kind", "config", "sha256"))
     info |= {"kind": "model", "config": config_of(model)}
-    write_tensors(path, model.state_dict(), info)
+    write_tensors(path, weights_of(model), info)
 
 
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
@@ -46,24 +54,21 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> nn.
         path: a file of `save_checkpoint` or `fit`, or the folder of a run: its best model.
         device: where the model shall live.
     Returns:
-        The model in evaluation mode. From a `last.safetensors` it has the averaged weights.
+        The model in evaluation mode, its weights of the type they were saved in. From a
+        `last.safetensors` it has the averaged weights.
     Raises:
         ValueError: the file is damaged, or is not a checkpoint of a model known here.
         FileNotFoundError: there is no such file.
     """
     device = usable_device(device)
-    path = file_of(path)
-    tensors, info = read_tensors(path)
-    if info.get("kind") == "run":
-        tensors = part_of(tensors, "average.")
-    try:
-        model = build_model(**info["config"])
-        model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"{path} holds a model that this version of pixeledu cannot build: {reason}"
-        ) from error
+    path, model = file_of(path), None
+
+    def build(announced: dict[str, Announced], info: dict) -> None:
+        nonlocal model
+        model = _model_for(_weights_in(announced, info), info, path)
+
+    tensors, info = read_tensors(path, build)
+    model.load_state_dict(_weights_in(tensors, info))
     return model.to(device).eval()
 
 
@@ -78,7 +83,7 @@ def read_info(path: str | Path) -> dict:
         ValueError: the file is damaged or is not a checkpoint of this package.
         FileNotFoundError: there is no such file.
     """
-    return _read(file_of(path), with_tensors=False)[1]
+    return read_facts(file_of(path))
 
 
 def file_of(path: str | Path) -> Path:
@@ -111,6 +116,26 @@ def config_of(model: nn.Module) -> dict:
     return config
 
 
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return the `state_dict` of a model under the names it has when nothing in it is compiled."""
+    return {plain_name(name): tensor for name, tensor in model.state_dict().items()}
+
+
+def give_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copy what `weights_of` gave into a model, of which other parts may be compiled.
+
+    Raises:
+        RuntimeError: a weight is missing, or one is too many, or of another shape.
+    """
+    names = {plain_name(name): name for name in model.state_dict()}
+    model.load_state_dict({names.get(name, name): tensor for name, tensor in weights.items()})
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a weight without what torch.compile has put into it."""
+    return name.replace(COMPILED, "")
+
+
 def checked_info(info: dict, taken: Iterable[str]) -> dict:
     """Return `info` if JSON can hold it and none of its names is taken.
 
@@ -135,84 +160,66 @@ def refuse_broken_weights(model: nn.Module, consequence: str) -> None:
             raise FloatingPointError(f"the weights {name} hold NaN or infinity, so {consequence}")
 
 
-def write_tensors(path: str | Path, tensors: dict[str, Tensor], info: dict) -> None:
-    """Write named tensors and a dict of JSON-able facts into one safetensors file, atomically.
+def refuse_giant(config: dict, numbers: int) -> None:
+    """Refuse a config whose model has more weights than there are numbers for, before it is built.
 
+    Args:
+        config: the arguments of `build_model`, as a file holds them.
+        numbers: how many weights the file can hold at most.
     Raises:
-        OSError: the file cannot be written; what was there before is kept.
+        ValueError: the model is larger than that, or the config is none.
     """
-    write_atomically(path, packed(tensors, info))
+    if not isinstance(config, dict):
+        raise ValueError(f"config must be a dict, got {type(config).__name__}")
+    # As long as each of these is a side of some matrix; a block has a square of h or of the colours.
+    sizes = {n: v for n, v in config.items() if type(v) is int and n != "levels"}
+    side, blocks = max(sizes.get("hidden", 0), sizes.get("channels", 0)), sizes.get("layers", 0)
+    if max(sizes.values(), default=0) > numbers or (blocks + 1) * side**2 > numbers:
+        raise ValueError(f"{numbers} numbers are too few for {config}")
 
 
-def packed(tensors: dict[str, Tensor], info: dict) -> bytes:
-    """Return the content of a safetensors file with named tensors and a dict of JSON-able facts."""
-    text = json.dumps(info, allow_nan=False)
-    # Each tensor a copy of its own: safetensors takes no shared and no strided memory.
-    tensors = {
-        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
-    }
-    # One entry only: safetensors writes several in an order that changes from run to run.
-    header = json.dumps({"sha256": _checksum(tensors, text), **info})
-    return save(tensors, {"pixeledu": header})
+def _weights_in(named: dict, info: dict) -> dict:
+    """Return what a file holds of the model itself, under plain names."""
+    named = part_of(named, "average.") if info.get("kind") == "run" else named
+    return {plain_name(name): entry for name, entry in named.items()}
 
 
-def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Read a file of `write_tensors`: the tensors, and the facts beside them.
-
-    Raises:
-        ValueError: the file is damaged or is not one of this package.
-    """
-    return _read(Path(path), with_tensors=True)
-
-
-def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
-
-
-def _read(path: Path, with_tensors: bool) -> tuple[dict[str, Tensor], dict]:
-    # In one go: another process may replace the file at any moment, and `safe_open` opens it twice.
-    return unpacked(path.read_bytes(), path, with_tensors)
-
-
-def unpacked(content: bytes, path: Path | str, with_tensors: bool = True) -> tuple[dict, dict]:
-    """Return the tensors and the facts of `packed`; `path` is what an error calls the content.
-
-    Raises:
-        ValueError: the content is damaged or was packed by another program.
-    """
+def _model_for(announced: dict[str, Announced], info: dict, path: Path) -> AutoregressiveModel:
+    """Build the model that a file announces, if the file has what such a model needs."""
     try:
-        tensors = load(content)
-    except (SafetensorError, ValueError) as error:
-        raise _damaged(path, f"it is not a whole safetensors file ({error})") from error
-    header_size = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
-    if "pixeledu" not in metadata:
-        raise ValueError(f"{path} was not written by pixeledu, so no model can be built from it")
-    try:
-        info = json.loads(metadata["pixeledu"])
-        checksum = info.pop("sha256")
-    except (ValueError, KeyError) as error:
-        raise _damaged(path, "its header cannot be read") from error
-    if with_tensors and checksum != _checksum(tensors, json.dumps(info)):
-        raise _damaged(path, "its content does not match its checksum")
-    return tensors, info
+        config = info["config"]
+        refuse_giant(config, count_of(announced))
+        blocks = {match[0] for name in announced if (match := re.match(r"blocks\.\d+\.", name))}
+        if len(blocks) != config.get("layers", len(blocks)):
+            raise ValueError(f"it has the weights of {len(blocks)} blocks for {config}")
+        dtypes = {entry.dtype for entry in announced.values()}
+        if len(dtypes) != 1 or not dtypes <= DTYPES.keys():
+            raise ValueError(f"its weights are of the types {', '.join(sorted(dtypes))}")
+        model = build_model(**config).to(DTYPES[dtypes.pop()])
+        refuse_other_weights(announced, announced_of(model.state_dict()))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{path} holds a model that this version of pixeledu cannot build: {reason}"
+        ) from error
+    return model
 
 
-def _damaged(path: Path | str, what: str) -> ValueError:
-    return ValueError(
-        f"{path} is damaged: {what}. Restore it from a copy, or delete it and train again"
-    )
+def refuse_other_weights(theirs: dict[str, Announced], mine: dict[str, Announced]) -> None:
+    """Refuse tensors that are not, one by one, those of a model: same names, types and shapes.
+
+    Raises:
+        ValueError: names some that differ.
+    """
+    different = sorted(name for name in theirs.keys() | mine if theirs.get(name) != mine.get(name))
+    if different:
+        name = different[0]
+        raise ValueError(
+            f"not all weights have their counterpart: {', '.join(different[:5])}"
+            f"{' and others' if len(different) > 5 else ''}; {name} is "
+            f"{_said(theirs.get(name))} there and {_said(mine.get(name))} here"
+        )
 
 
-def _checksum(tensors: dict[str, Tensor], text: str) -> str:
-    # safetensors notices a file that was cut off, but not bytes that changed on the way.
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+def _said(entry: Announced | None) -> str:
+    return "nowhere" if entry is None else f"{entry.dtype} {tuple(entry.shape)}"

@@ -14,11 +14,11 @@ from pixeledu.checkpoints import (
     LAST,
     checked_info,
     config_of,
-    read_tensors,
     refuse_broken_weights,
-    write_tensors,
 )
 from pixeledu.files import cannot_write, only_user_of, remove_leftovers, write_atomically
+from pixeledu.tensor_files import Announced, read_tensors, write_tensors
+from pixeledu.training.board import Board
 from pixeledu.training.processes import SINGLE, ProcessGroup
 from pixeledu.training.run import RECORD, Run, best_of
 
@@ -90,9 +90,8 @@ class RunFolder:
         held.enter_context(only_user_of(self.path, "training"))
         remove_leftovers(self.path, LAST, BEST, METRICS)
         self._start(run)
-        self._board = _tensorboard(self.path, run.step)
-        if self._board:
-            held.callback(self._board.close)
+        self._board = Board(self.path, run.step)
+        held.callback(self._board.close)
 
     def _save(self, run: Run) -> None:
         info = {"kind": "run", "config": self.config, "settings": self.settings, **run.facts()}
@@ -102,13 +101,14 @@ class RunFolder:
         if best_of(run.records) is run.records[-1]:
             self._write_best(run)
         self._write_metrics(run)
-        if self._board:
-            record = run.records[-1]
-            for name in RECORD[2:]:
-                if record[name] is not None:
-                    self._board.add_scalar(name, record[name], record["step"])
+        self._board.add(run.records[-1])
 
     def _start(self, run: Run) -> None:
+        for name in (LAST, BEST, METRICS):
+            if (self.path / name).is_dir():
+                raise ValueError(
+                    f"{self.path / name} is a folder: choose another folder to train in"
+                )
         if not (self.path / LAST).exists():
             for name in (BEST, METRICS):
                 if (self.path / name).exists():
@@ -118,25 +118,33 @@ class RunFolder:
                     )
             self._save(run)
             return
-        tensors, info = read_tensors(self.path / LAST)
-        self._refuse_another_run(info)
-        try:
-            run.restore(tensors, info)
-        except ValueError as error:
-            raise ValueError(
-                f"{self.path / LAST} does not fit this model: {error}; choose another folder"
-            ) from error
+
+        def check(announced: dict[str, Announced], info: dict) -> None:
+            self._refuse_another_run(info)
+            try:
+                run.refuse_another(announced, info)
+            except ValueError as error:
+                raise ValueError(
+                    f"{self.path / LAST} does not fit this model: {error}; choose another folder"
+                ) from error
+
+        run.restore(*read_tensors(self.path / LAST, check))
         self.saved_step = run.step
         if run.records:
             self._write_best(run)
             self._write_metrics(run)
 
     def _refuse_another_run(self, info: dict) -> None:
-        if info["kind"] != "run":
+        if info.get("kind") != "run":
             raise ValueError(f"{self.path / LAST} is a model alone, not a run to go on from")
-        then = {f"the model's {name}": value for name, value in info["config"].items()}
+        config, settings = info.get("config"), info.get("settings")
+        if not isinstance(config, dict) or not isinstance(settings, dict):
+            raise ValueError(
+                f"{self.path / LAST} does not say what it was trained with: choose another folder"
+            )
+        then = {f"the model's {name}": value for name, value in config.items()}
         now = {f"the model's {name}": value for name, value in self.config.items()}
-        then, now = then | info["settings"], now | self.settings
+        then, now = then | settings, now | self.settings
         differences = [
             f"{name} images are not the same"
             if name in ("train", "valid")
@@ -167,14 +175,6 @@ def fingerprint(images: Tensor | None) -> str | None:
 def sha256_of(images: Tensor) -> str:
     """Return the SHA-256 of an image batch: of its shape as text, then of its values as bytes."""
     digest = hashlib.sha256(str(tuple(images.shape)).encode())
-    digest.update(images.to("cpu", torch.uint8).contiguous().numpy())
+    for part in images.split(4096):  # a set on disk may be larger than the memory
+        digest.update(part.to("cpu", torch.uint8).contiguous().numpy())
     return digest.hexdigest()
-
-
-def _tensorboard(folder: Path, step: int):
-    """Return a writer of TensorBoard's event files, or None where it is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(folder, purge_step=step + 1)  # what lies ahead will be measured again

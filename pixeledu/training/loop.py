@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checkpoints import LAST, packed, unpacked
+from pixeledu.checkpoints import LAST, give_weights
 from pixeledu.checks import checked_images, whole_number
 from pixeledu.devices import usable_device
 from pixeledu.fast.threads import at_most
 from pixeledu.streams import stderr_is_terminal
+from pixeledu.tensor_files import packed, unpacked
 from pixeledu.training.folder import RunFolder, fingerprint
 from pixeledu.training.processes import current_group, own_device
 from pixeledu.training.run import History, Run, best_of
@@ -104,6 +105,10 @@ def fit(
         RuntimeError: another process that trains with this one has stopped.
     """
     group = current_group()
+    given, model = (
+        model,
+        getattr(model, "_orig_mod", model),
+    )  # compiled, it keeps the plain one there
     train, valid = _checked_images(model, train, valid)
     settings = {
         "epochs": whole_number("epochs", epochs),
@@ -145,13 +150,13 @@ def fit(
     average = copy.deepcopy(model).requires_grad_(False)
     fused = device.type in ("cpu", "cuda")  # all weights in one go, where PyTorch can
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=weight_decay, fused=fused)
-    forward = torch.compile(model) if compile else model
+    forward = torch.compile(model) if compile else given
     if train.nbytes <= ON_DEVICE:
         train = train.to(device)
     order = None
 
     small = device.type == "cpu" and batch_size * train[0, 0].numel() < SMALL
-    run = Run(model, average, optimizer, group)
+    run = Run(model, average, optimizer, steps_per_epoch, group)
     with (
         at_most(1 if small else torch.get_num_threads()),
         keep.opened(run) if keep else contextlib.nullcontext(),  # goes on from the folder
@@ -161,7 +166,7 @@ def fit(
     ):
         _start_together(run, settings)
         started = time.perf_counter() - run.seconds
-        model.train()
+        given.train()
         while not _is_over(run, steps, patience):
             epoch, place = divmod(run.step, steps_per_epoch)
             if place == 0 or order is None:
@@ -198,8 +203,8 @@ def fit(
             if keep and (to_save or _is_over(run, steps, patience)):
                 keep.save(run)
             advance(run)
-    model.load_state_dict(run.best)
-    model.eval()
+    give_weights(model, run.best)
+    given.eval()
     return History(run.records)
 
 
@@ -320,7 +325,7 @@ def _good_weights_back(run: Run, keep: RunFolder | None) -> Iterator[None]:
     try:
         yield
     except FloatingPointError as error:
-        run.model.load_state_dict(run.best)
+        give_weights(run.model, run.best)
         run.model.eval()
         kept = "the weights it came with"
         if run.records:

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checkpoints import part_of, refuse_broken_weights
+from pixeledu.checkpoints import (
+    give_weights,
+    plain_name,
+    refuse_broken_weights,
+    refuse_other_weights,
+    weights_of,
+)
+from pixeledu.tensor_files import Announced, announced_of, part_of
 from pixeledu.training.processes import SINGLE, ProcessGroup
 from pixeledu.training.sharding import nats_in
 
@@ -30,6 +37,7 @@ class Run:
         model: the weights that the optimizer moves.
         average: their moving average, the model that is measured and kept.
         optimizer: with its moments.
+        steps_per_epoch: after so many steps an epoch ends and gets its record.
         group: the processes that train it together.
         best: the averaged weights of the best epoch; before the first epoch ends, those at the
             start.
@@ -43,6 +51,7 @@ class Run:
     model: nn.Module
     average: nn.Module
     optimizer: torch.optim.Optimizer
+    steps_per_epoch: int
     group: ProcessGroup = SINGLE
     best: dict[str, Tensor] = field(default_factory=dict)
     step: int = 0
@@ -56,7 +65,7 @@ class Run:
 
     def keep_as_best(self) -> None:
         """Remember the averaged weights as they are now."""
-        self.best = {name: value.clone() for name, value in self.average.state_dict().items()}
+        self.best = {name: value.clone() for name, value in weights_of(self.average).items()}
 
     def take_note(self, loss: Tensor, length: Tensor, values: int) -> None:
         """Count a step with its loss (nats per value), gradient length and number of values.
@@ -110,13 +119,14 @@ class Run:
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that going on from here needs, by name."""
         parts = {
-            "weights": self.model.state_dict(),
-            "average": self.average.state_dict(),
+            "weights": weights_of(self.model),
+            "average": weights_of(self.average),
             "best": self.best,
         }
         states = self.optimizer.state_dict()["state"]
         for place, (name, _) in enumerate(self.model.named_parameters()):
-            parts[f"optimizer.{name}"] = states.get(place, {})  # empty before the first step
+            # Empty before the first step.
+            parts[f"optimizer.{plain_name(name)}"] = states.get(place, {})
         return {
             f"{part}.{name}": value
             for part, named in parts.items()
@@ -132,29 +142,81 @@ class Run:
             "records": self.records,
         }
 
+    def refuse_another(self, announced: dict[str, Announced], facts: dict) -> None:
+        """Refuse what a file announces unless `restore` can go back to it, before it is read.
+
+        Raises:
+            ValueError: it was taken from a model of other weights, or a number is none.
+        """
+        expected = announced_of(self.best)
+        for part in ("weights", "average", "best"):
+            refuse_other_weights(part_of(announced, f"{part}."), expected)
+        moments = part_of(announced, "optimizer.")
+        for name, weight in self.model.named_parameters():
+            name = plain_name(name)
+            mine = {"step": _COUNT, **dict.fromkeys(_MOMENTS, expected[name])}
+            mine = {f"{name}.{of_adam}": entry for of_adam, entry in mine.items()}
+            theirs = {entry: moments.pop(entry) for entry in mine if entry in moments}
+            if theirs or not weight.requires_grad:  # none: it had no gradient yet
+                refuse_other_weights(theirs, mine if theirs else {})
+        refuse_other_weights(moments, {})
+        _refuse_broken_facts(facts, self.steps_per_epoch)
+
     def restore(self, tensors: dict[str, Tensor], facts: dict) -> None:
         """Go back to where `tensors` and `facts` were taken.
 
         Raises:
             ValueError: they were taken from a model of other weights; nothing has changed then.
         """
-        mine = {(name, value.shape) for name, value in self.best.items()}
-        theirs = {(name, value.shape) for name, value in part_of(tensors, "best.").items()}
-        if mine != theirs:
-            names = sorted({name for name, _ in mine ^ theirs})
-            raise ValueError(f"not all weights have their counterpart: {', '.join(names)}")
-        self.model.load_state_dict(part_of(tensors, "weights."))
-        self.average.load_state_dict(part_of(tensors, "average."))
+        self.refuse_another(announced_of(tensors), facts)
+        give_weights(self.model, part_of(tensors, "weights."))
+        give_weights(self.average, part_of(tensors, "average."))
         best = part_of(tensors, "best.")
         for name, value in self.best.items():
             value.copy_(best[name])
-        names = [name for name, _ in self.model.named_parameters()]
+        names = [plain_name(name) for name, _ in self.model.named_parameters()]
         states = {place: part_of(tensors, f"optimizer.{name}.") for place, name in enumerate(names)}
         groups = self.optimizer.state_dict()["param_groups"]
         states = {place: state for place, state in states.items() if state}
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
         self.step, self.nats, self.seconds = facts["step"], facts["nats"], facts["seconds"]
         self.records = facts["records"]
+
+
+# What AdamW keeps for each weight: its moments, and the steps taken.
+_MOMENTS, _COUNT = ("exp_avg", "exp_avg_sq"), Announced("F32", ())
+
+
+def _refuse_broken_facts(facts: dict, steps_per_epoch: int) -> None:
+    """Raise ValueError unless the numbers of a checkpoint are such that a run can go on with them."""
+    records = facts.get("records")
+    sound = (
+        _is_whole(facts.get("step"))
+        and all(_is_number(facts.get(name)) for name in ("nats", "seconds"))
+        and isinstance(records, list)
+        and all(isinstance(record, dict) and _is_record(record) for record in records)
+        and len({record["valid_nats"] is None for record in records}) <= 1
+        and len(records) == facts["step"] // steps_per_epoch
+    )
+    if not sound:
+        raise ValueError("its step, its times or its records are not those of a run")
+
+
+def _is_record(record: dict) -> bool:
+    return record.keys() == set(RECORD) and all(
+        _is_whole(value)
+        if name in ("epoch", "step")
+        else _is_number(value) or (name == "valid_nats" and value is None)
+        for name, value in record.items()
+    )
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 @dataclass(frozen=True)

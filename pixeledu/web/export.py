@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checkpoints import checked_info, config_of, refuse_broken_weights
+from pixeledu.checkpoints import checked_info, config_of, refuse_broken_weights, refuse_giant
 from pixeledu.checks import checked_images
 from pixeledu.files import write_atomically
 from pixeledu.layers import MaskedConv2d
@@ -101,10 +101,7 @@ def load_export(source: str | Path | bytes) -> nn.Module:
         config, dtype = header["config"], header["dtype"]
         if dtype not in DTYPES:
             raise ValueError(f"dtype is {dtype!r}")
-        # Each block has more weights than this: a header that promises a giant is found out early.
-        least = (config["layers"] + 1) * max(config["hidden"], config["channels"]) ** 2
-        if least > len(weights):
-            raise ValueError(f"{len(weights)} bytes are too few for {config}")
+        _refuse_giant(config, len(weights))
         model = build_model(**config)
         _fill(model, dtype, weights)
     except (KeyError, TypeError, ValueError) as error:
@@ -149,6 +146,15 @@ def read_export_info(source: str | Path | bytes) -> dict:
         return {**header["info"], "config": header["config"], "dtype": header["dtype"]}
     except (KeyError, TypeError) as error:
         raise _unreadable(source, "its header lacks a part") from error
+
+
+def _refuse_giant(config: dict, size: int) -> None:
+    """Refuse a config whose model has more weights than a file has bytes, before it is built."""
+    refuse_giant(config, size)
+    shallow = [build_model(**config | {"layers": layers}) for layers in (0, 1)]
+    none, one = (sum(int(kept.sum()) for *_, kept in _tensors(model)) for model in shallow)
+    if none + config["layers"] * (one - none) > size:
+        raise ValueError(f"{size} bytes are too few for {config}")
 
 
 def _tensors(model: nn.Module):

@@ -6,6 +6,7 @@ import math
 import multiprocessing
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +21,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixeledu import PixelCNN, nats
+from pixeledu import DiagonalBiLSTM, MaskedConv2d, PixelCNN, RowLSTM, build_model, nats
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info, save_checkpoint
 from pixeledu.files import LOCK, only_user_of
+from pixeledu.tensor_files import write_tensors
 from pixeledu.training.folder import METRICS, RunFolder
 from pixeledu.training.loop import SMALL, _learning_rate, _order, fit
 
@@ -732,3 +734,190 @@ def test_importing_the_package_loads_nothing_of_training():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+# --- Runs that were begun by an older version
+
+
+def test_a_run_begun_before_there_was_a_precision_goes_on_to_the_same_end(tmp_path):
+    # Stopped at step 5 of 9, and where it ended without a stop: made by the code before `precision`.
+    before = Path(__file__).parent / "begun_before"
+    shutil.copy(before / LAST, tmp_path)
+    model = small_model(hidden=1, layers=0)
+    history = small_fit(model, folder=tmp_path, learning_rate=0.02)
+    assert [record["step"] for record in history.records] == [3, 6, 9]
+    expected = load_checkpoint(before / "end.safetensors")
+    for weight, old in zip(model.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(weight, old)  # another processor may round differently
+    nats_then = read_info(before / "end.safetensors")["valid_nats"]
+    assert history.records[-1]["valid_nats"] == pytest.approx(nats_then, abs=1e-4)
+
+
+# --- Compiled models
+
+
+def compiled(model):
+    return torch.compile(model, backend="eager")  # nothing is written by a compiler
+
+
+@pytest.mark.parametrize("part", ["the model", "a layer"])
+def test_a_compiled_model_is_kept_like_a_plain_one_and_goes_on_like_one(tmp_path, part):
+    def model():
+        plain = small_model()
+        if part == "the model":
+            return compiled(plain)
+        plain.first = compiled(plain.first)
+        return plain
+
+    plain, fast = small_model(), model()
+    save_checkpoint(tmp_path / "m.safetensors", fast)
+    assert same_weights(load_checkpoint(tmp_path / "m.safetensors"), plain)
+    history = small_fit(plain)
+    small_fit(fast, folder=tmp_path / "run", checkpoint_every=2)
+    assert not fast.training
+    kept = load_checkpoint(tmp_path / "run")
+    for mine, other in zip(kept.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine, other)
+    # The same run goes on in a model that is not compiled, and the other way round.
+    for again in (small_model(seed=1), model()):
+        assert len(small_fit(again, folder=tmp_path / "run").records) == len(history.records)
+        for mine, other in zip(again.parameters(), kept.parameters(), strict=True):
+            assert torch.equal(mine, other)
+
+
+def test_a_file_that_an_older_version_wrote_of_a_compiled_model_can_be_read(tmp_path):
+    model = small_model()
+    old = {f"_orig_mod.{name}": weight for name, weight in model.state_dict().items()}
+    write_tensors(tmp_path / "m.safetensors", old, {"kind": "model", "config": model.config})
+    assert same_weights(load_checkpoint(tmp_path / "m.safetensors"), model)
+
+
+# --- Precision
+
+
+@pytest.fixture(params=["pixelcnn", "row-lstm", "diagonal-bilstm", "gated-pixelcnn"])
+def any_model(request):
+    def make():
+        torch.manual_seed(0)
+        return build_model(request.param, levels=LEVELS, hidden=4, layers=1)
+
+    return make
+
+
+def test_training_in_bfloat16_stays_close_to_float32_with_weights_in_float32(any_model):
+    results = {}
+    for precision in ("float32", "bfloat16"):
+        model = any_model()
+        arguments = {"epochs": 12, "learning_rate": 0.02, "precision": precision}
+        records = small_fit(model, **arguments).records
+        assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+        results[precision] = [record["valid_nats"] for record in records]
+    start, end = results["float32"][0], results["float32"][-1]
+    assert results["bfloat16"] != results["float32"]
+    assert abs(results["bfloat16"][-1] - end) < 0.1 * (start - end)
+
+
+@pytest.mark.parametrize("kind", ["row-lstm", "diagonal-bilstm"])
+def test_bfloat16_multiplies_in_bfloat16_and_scans_in_float32(kind):
+    types_of = {"convolution": set(), "scan": set()}
+    model = build_model(kind, levels=LEVELS, hidden=4, layers=1)
+    for module in model.modules():
+        if isinstance(module, RowLSTM | DiagonalBiLSTM):
+            module.register_forward_hook(lambda *it: types_of["scan"].add(it[2].dtype))
+        elif isinstance(module, torch.nn.Conv2d | MaskedConv2d):
+            module.register_forward_hook(lambda *it: types_of["convolution"].add(it[2].dtype))
+    small_fit(model, valid=None, epochs=1, precision="bfloat16")
+    assert types_of == {"convolution": {torch.bfloat16}, "scan": {torch.float32}}
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_a_stopped_run_of_any_precision_goes_on_to_the_same_bits(tmp_path, precision):
+    whole = with_dropout()
+    small_fit(whole, precision=precision)
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(_Stop):
+        patch.setattr(RunFolder, "save", stopping_at(3, RunFolder.save, True))
+        small_fit(with_dropout(), precision=precision, folder=tmp_path, checkpoint_every=2)
+    assert 0 < read_info(tmp_path / LAST)["step"] < 9
+    resumed = with_dropout()
+    small_fit(resumed, precision=precision, folder=tmp_path, checkpoint_every=2)
+    assert same_weights(whole, resumed)
+
+
+def test_a_run_says_which_precision_was_asked_for_and_auto_says_nothing(tmp_path):
+    for precision, kept in (("auto", None), ("float32", "float32"), ("bfloat16", "bfloat16")):
+        small_fit(small_model(), folder=tmp_path / precision, precision=precision)
+        assert read_info(tmp_path / precision / LAST)["settings"]["precision"] == kept
+    with pytest.raises(ValueError, match="precision was None and is now 'bfloat16'"):
+        small_fit(small_model(), folder=tmp_path / "auto", precision="bfloat16")
+
+
+def test_auto_is_float32_on_a_processor(any_model):
+    models = [any_model(), any_model()]
+    for model, precision in zip(models, ("auto", "float32"), strict=True):
+        small_fit(model, precision=precision)
+    assert same_weights(*models)
+
+
+@pytest.mark.parametrize("precision", ["float16", "", None, 16, torch.bfloat16])
+def test_another_precision_is_refused_before_anything_is_written(tmp_path, precision):
+    with pytest.raises(ValueError, match=r"^precision must be one of auto, float32, bfloat16; got"):
+        small_fit(small_model(), folder=tmp_path / "run", precision=precision)
+    assert content_of(tmp_path) == {}
+
+
+# --- TensorBoard that does not work
+
+
+class _Fails:
+    """A writer, or a module, whose named method raises something."""
+
+    def __init__(self, where, error):
+        self.where, self.error = where, error
+
+    def SummaryWriter(self, *_, **__):
+        self.fail_in("SummaryWriter")
+        return self
+
+    def add_scalar(self, *_):
+        self.fail_in("add_scalar")
+
+    def close(self):
+        self.fail_in("close")
+
+    def fail_in(self, where):
+        if where == self.where:
+            raise self.error
+
+
+@pytest.mark.parametrize("where", ["import", "SummaryWriter", "add_scalar", "close"])
+@pytest.mark.parametrize("error", [TypeError("old protobuf"), RuntimeError("twice"), OSError()])
+def test_a_tensorboard_that_fails_is_left_out_with_a_word_and_training_goes_on(
+    tmp_path, monkeypatch, where, error
+):
+    module = _Fails(where, error)
+    if where == "import":
+
+        class Raising(types.ModuleType):
+            def __getattr__(self, name):
+                raise error
+
+        module = Raising("torch.utils.tensorboard")
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    model, plain = small_model(), small_model()
+    with pytest.warns(UserWarning, match=rf"^TensorBoard is left out.*{type(error).__name__}"):
+        small_fit(model, folder=tmp_path)
+    small_fit(plain)
+    assert same_weights(model, plain)
+
+
+# --- Streams that are closed
+
+
+@pytest.mark.parametrize("progress", [True, None, False])
+def test_training_needs_no_streams(monkeypatch, progress):
+    plain, model = small_model(), small_model()
+    small_fit(plain)
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    small_fit(model, progress=progress)
+    assert same_weights(plain, model)
