@@ -1,73 +1,36 @@
 """The models of the book: integer images in, the logits of every value of every pixel out."""
 
-from collections.abc import Callable
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
+from pixeledu import fast
 from pixeledu.checks import check_image_shape, whole_number
+from pixeledu.conditions import Condition
 from pixeledu.layers import GatedBlock, MaskedConv2d
-from pixeledu.layers.blocks import OutputHead, RecurrentBlock, ResidualBlock
+from pixeledu.layers.blocks import RecurrentBlock, ResidualBlock
+from pixeledu.outputs import OUTPUTS
+from pixeledu.steps import Steps, rows_of
 
 
 class AutoregressiveModel(nn.Module):
     """What all models share: how an image comes in, how a distribution goes out.
 
-    A subclass has a `first` layer and `blocks`, the `trunk` that leads through them, and a `head`.
+    A subclass says what its first layer and its blocks are, and how an image goes through them.
 
     Args:
         kind: the name `build_model` knows the model by.
         channels: colours of the image, 1 or more; R→G→B when it is 3.
         levels: values a pixel can take, 2 to 256.
-        config: the other arguments of the model.
-    """
-
-    def __init__(self, kind: str, channels: int, levels: int, **config):
-        super().__init__()
-        self.channels = whole_number("channels", channels)
-        self.levels = whole_number("levels", levels, least=2)
-        if levels > 256:
-            raise ValueError(f"levels must be 2 to 256 (images are stored as bytes), got {levels}")
-        self.config = {"model": kind, "channels": channels, "levels": levels, **config}
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Compute the distribution of every pixel given the pixels before it.
-
-        Args:
-            images: values 0 … levels-1, shape (B, C, H, W); integers, or floats on the same scale
-                where a gradient with respect to the image is wanted.
-        Returns:
-            Logits of shape (B, levels, C, H, W).
-        Raises:
-            ValueError: the shape is not that of an image batch with the model's colours.
-        """
-        check_image_shape(images, self.channels)
-        return self.logits_from(self.head(self.trunk(self.scale(images))))  # (B, levels, C, H, W)
-
-    def steps(self, batch: int, width: int) -> "ModelSteps":
-        """Start drawing `batch` images of this width, value by value; see `sampling`."""
-        return ModelSteps(self, batch, width)
-
-    def scale(self, images: Tensor) -> Tensor:
-        """Map the values 0 … levels-1 to -1 … 1, as floats of the model's own type."""
-        return images.to(next(self.parameters()).dtype) * (2 / (self.levels - 1)) - 1
-
-    def logits_from(self, features: Tensor) -> Tensor:
-        """Give each colour its own softmax: (B, C·levels, H, W) -> (B, levels, C, H, W)."""
-        logits = features.unflatten(1, (self.channels, self.levels))  # (B, C, levels, H, W)
-        return logits.transpose(1, 2)  # (B, levels, C, H, W)
-
-
-class ResidualModel(AutoregressiveModel):
-    """A first layer with mask A, residual blocks, an output head: the shape of the paper's models.
-
-    Args:
-        kind, channels, levels: as for `AutoregressiveModel`.
-        hidden: the paper's h; the trunk carries 2h features.
-        layers: number of residual blocks.
-        block: makes a block from `hidden` and `channels`.
-    Source: van den Oord et al. 2016, table 1.
+        hidden: features that a block works on.
+        layers: number of blocks.
+        classes: number of classes, for a model of labelled images; None for any other.
+        guide: how many times smaller the image is that a drawing starts from, in height and in
+            width; None for a model that starts from nothing.
+        output: "softmax", or "logistics" for a mixture of logistics; see `outputs`.
+        dropout: share of the features of each block that training leaves out, 0 to below 1.
+    Raises:
+        ValueError: a number is out of range, or the output is unknown.
     """
 
     def __init__(
@@ -77,22 +40,137 @@ class ResidualModel(AutoregressiveModel):
         levels: int,
         hidden: int,
         layers: int,
-        block: Callable[[int, int], nn.Module],
+        classes: int | None,
+        guide: int | None,
+        output: str,
+        dropout: float,
     ):
-        super().__init__(kind, channels, levels, hidden=hidden, layers=layers)
-        whole_number("hidden", hidden)
+        super().__init__()
+        self.channels = whole_number("channels", channels)
+        self.levels = whole_number("levels", levels, least=2)
+        if levels > 256:
+            raise ValueError(f"levels must be 2 to 256 (images are stored as bytes), got {levels}")
+        self.hidden = whole_number("hidden", hidden)
         whole_number("layers", layers, least=0)
-        self.first = MaskedConv2d(channels, 2 * hidden, 7, "A", channels)
-        self.blocks = nn.ModuleList(block(hidden, channels) for _ in range(layers))
-        self.head = OutputHead(2 * hidden, channels, levels)
+        if output not in OUTPUTS:
+            raise ValueError(f"output must be one of: {', '.join(OUTPUTS)}; got {output!r}")
+        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be a number from 0 to below 1, got {dropout!r}")
+        self.classes, self.guide, self.dropout = classes, guide, dropout
+        sizes = {"channels": channels, "levels": levels, "hidden": hidden, "layers": layers}
+        options = {"classes": classes, "guide": guide, "output": output, "dropout": dropout}
+        chosen = {name: value for name, value in options.items() if value != _USUAL[name]}
+        self.config = {"model": kind, **sizes, **chosen}
 
-    def trunk(self, image: Tensor) -> Tensor:
-        """Compute the features of an image of scaled values: (B, C, H, W) -> (B, 2h, H, W)."""
-        x = self.first(image)  # (B, 2h, H, W)
-        # Features of a pixel side by side in memory: the 1×1 convolutions become plain products.
-        x = x.contiguous(memory_format=torch.channels_last)
+        # Features of the condition that every block adds; None where there is none.
+        self.condition_features = None if classes is None and guide is None else hidden
+        self.first = self._first_layer()
+        self.blocks = nn.ModuleList(self._block() for _ in range(layers))
+        self.head = OUTPUTS[output](self.first.out_features, channels, levels)
+        self.condition = Condition(channels, levels, hidden, classes, guide)
+
+    def forward(
+        self, images: Tensor, labels: Tensor | None = None, guide: Tensor | None = None
+    ) -> Tensor:
+        """Compute the distribution of every pixel given the pixels before it.
+
+        Args:
+            images: values 0 … levels-1, shape (B, C, H, W); integers, or floats on the same scale
+                where a gradient with respect to the image is wanted.
+            labels: class of each image, shape (B,), for a model that has `classes`.
+            guide: images that many times smaller, values 0 … levels-1, shape (B, C, H / guide,
+                W / guide), for a model that has a `guide`.
+        Returns:
+            Logits of shape (B, levels, C, H, W).
+        Raises:
+            ValueError: the shape is not that of an image batch with the model's colours, or what
+                the model depends on is missing or does not fit.
+        """
+        check_image_shape(images, self.channels)
+        condition = self.condition(labels, guide, len(images), *images.shape[2:])
+        return self.head(self.trunk(self.scale(images), condition))  # (B, levels, C, H, W)
+
+    def trunk(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Compute the features that the head reads.
+
+        Args:
+            image: scaled values, shape (B, C, H, W).
+            condition: shape (B, hidden, H, W) or (B, hidden, 1, 1).
+        Returns:
+            Tensor of shape (B, features, H, W).
+        """
+        raise NotImplementedError
+
+    def steps(self, batch: int, width: int, condition: Tensor | None = None) -> Steps:
+        """Start drawing images value by value; see `pixeledu.steps`.
+
+        Args:
+            batch: number of images.
+            width: their width in pixels.
+            condition: what `model.condition` gives, shape (B, hidden, H, W) or (B, hidden, 1, 1).
+        Returns:
+            The step face of this model, with the weights as they are now.
+        """
+        return fast.steps_of(self, ModelSteps)(self, batch, width, condition)
+
+    def scale(self, images: Tensor) -> Tensor:
+        """Map the values 0 … levels-1 to -1 … 1, as floats of the model's own type."""
+        return images.to(next(self.parameters()).dtype) * (2 / (self.levels - 1)) - 1
+
+    def _first_layer(self) -> nn.Module:
+        raise NotImplementedError
+
+    def _block(self) -> nn.Module:
+        raise NotImplementedError
+
+
+_USUAL = {"classes": None, "guide": None, "output": "softmax", "dropout": 0.0}
+
+
+class ModelSteps(Steps):
+    """A model, one value at a time, in the order the values are drawn."""
+
+    def __init__(
+        self, model: AutoregressiveModel, batch: int, width: int, condition: Tensor | None = None
+    ):
+        self.first = model.first.steps(batch, width)
+        self.blocks = [block.steps(batch, width) for block in model.blocks]
+        self.head = model.head.steps(batch, width)
+        self.scale, self.width = model.scale, width
+        self.rows = rows_of(condition, width)
+
+    def start_row(self, vertical=None, condition=None) -> None:
+        condition = next(self.rows)  # (B, hidden, W), or None
+        row = self.first.start_row(None, condition)
         for block in self.blocks:
-            x = block(x)  # (B, 2h, H, W)
+            row = block.start_row(row, condition)
+        self.head.start_row()
+
+    def put(self, values: Tensor, column: int, colour: int = 0) -> None:
+        self.first.put(self.scale(values)[:, None], column, colour)
+
+    def read(self, column: int, colour: int = 0) -> Tensor:
+        x = self.first.read(column, colour)  # (B, features of this colour)
+        for block in self.blocks:
+            x = block.step(x, column, colour)
+        return self.head.step(x, column, colour)  # (B, levels)
+
+
+class ResidualModel(AutoregressiveModel):
+    """A first layer with mask A, residual blocks, an output head: the shape of the paper's models.
+
+    Source: van den Oord et al. 2016, table 1.
+    """
+
+    def _first_layer(self) -> nn.Module:
+        return MaskedConv2d(self.channels, 2 * self.hidden, 7, "A", self.channels)
+
+    def trunk(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        x = self.first(image)  # (B, 2h, H, W)
+        x = fast.features_side_by_side(x)
+        given = () if condition is None else (condition,)  # a block of one's own may take none
+        for block in self.blocks:
+            x = block(x, *given)  # (B, 2h, H, W)
         return x
 
 
@@ -104,13 +182,30 @@ class PixelCNN(ResidualModel):
         levels: values a pixel can take, 2 to 256.
         hidden: the paper's h; the trunk carries 2h features.
         layers: number of residual blocks.
+        classes, guide, output, dropout: see `AutoregressiveModel`.
     Raises:
         ValueError: a number is out of range, or `hidden` is less than `channels`.
     Source: van den Oord et al. 2016, table 1 and figure 5.
     """
 
-    def __init__(self, channels: int = 1, levels: int = 2, hidden: int = 64, layers: int = 7):
-        super().__init__("pixelcnn", channels, levels, hidden, layers, ResidualBlock)
+    def __init__(
+        self,
+        channels: int = 1,
+        levels: int = 2,
+        hidden: int = 64,
+        layers: int = 7,
+        *,
+        classes: int | None = None,
+        guide: int | None = None,
+        output: str = "softmax",
+        dropout: float = 0.0,
+    ):
+        super().__init__(
+            "pixelcnn", channels, levels, hidden, layers, classes, guide, output, dropout
+        )
+
+    def _block(self) -> nn.Module:
+        return ResidualBlock(self.hidden, self.channels, self.condition_features, self.dropout)
 
 
 class PixelRNN(ResidualModel):
@@ -122,6 +217,7 @@ class PixelRNN(ResidualModel):
         levels: values a pixel can take, 2 to 256.
         hidden: the paper's h; each LSTM has h features, the trunk carries 2h.
         layers: number of LSTM layers.
+        classes, guide, output, dropout: see `AutoregressiveModel`.
     Raises:
         ValueError: the cell is unknown, a number is out of range, or `hidden` is less than
             `channels`.
@@ -135,11 +231,23 @@ class PixelRNN(ResidualModel):
         levels: int = 2,
         hidden: int = 16,
         layers: int = 7,
+        *,
+        classes: int | None = None,
+        guide: int | None = None,
+        output: str = "softmax",
+        dropout: float = 0.0,
     ):
         if cell not in _CELLS:
             raise ValueError(f"cell must be one of: {', '.join(_CELLS)}; got {cell!r}")
-        block = partial(RecurrentBlock, cell)
-        super().__init__(_CELLS[cell], channels, levels, hidden, layers, block)
+        self._cell = cell
+        super().__init__(
+            _CELLS[cell], channels, levels, hidden, layers, classes, guide, output, dropout
+        )
+
+    def _block(self) -> nn.Module:
+        return RecurrentBlock(
+            self._cell, self.hidden, self.channels, self.condition_features, self.dropout
+        )
 
 
 _CELLS = {"row": "row-lstm", "diagonal": "diagonal-bilstm"}
@@ -153,83 +261,44 @@ class GatedPixelCNN(AutoregressiveModel):
         levels: values a pixel can take, 2 to 256.
         hidden: features of each of the two maps.
         layers: number of gated blocks after the one that reads the image.
+        classes, guide, output, dropout: see `AutoregressiveModel`.
     Raises:
         ValueError: a number is out of range, or `hidden` is less than `channels`.
     Source: van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders",
         section 2; the windows are 7×7 in the first block and 5×5 in the others.
     """
 
-    def __init__(self, channels: int = 1, levels: int = 2, hidden: int = 64, layers: int = 7):
-        super().__init__("gated-pixelcnn", channels, levels, hidden=hidden, layers=layers)
-        whole_number("hidden", hidden)
-        whole_number("layers", layers, least=0)
-        self.first = GatedBlock(channels, hidden, 7, "A", channels)
-        self.blocks = nn.ModuleList(
-            GatedBlock(hidden, hidden, 5, "B", channels) for _ in range(layers)
+    def __init__(
+        self,
+        channels: int = 1,
+        levels: int = 2,
+        hidden: int = 64,
+        layers: int = 7,
+        *,
+        classes: int | None = None,
+        guide: int | None = None,
+        output: str = "softmax",
+        dropout: float = 0.0,
+    ):
+        super().__init__(
+            "gated-pixelcnn", channels, levels, hidden, layers, classes, guide, output, dropout
         )
-        self.head = OutputHead(hidden, channels, levels)
 
-    def trunk(self, image: Tensor) -> Tensor:
-        """Compute the features of an image of scaled values: (B, C, H, W) -> (B, h, H, W)."""
-        image = image.contiguous(memory_format=torch.channels_last)
-        vertical, horizontal = self.first(image, image)  # (B, h, H, W) each
+    def _first_layer(self) -> nn.Module:
+        condition = self.condition_features
+        return GatedBlock(self.channels, self.hidden, 7, "A", self.channels, condition)
+
+    def _block(self) -> nn.Module:
+        condition, dropout = self.condition_features, self.dropout
+        return GatedBlock(self.hidden, self.hidden, 5, "B", self.channels, condition, dropout)
+
+    def trunk(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        image = fast.features_side_by_side(image)
+        given = () if condition is None else (condition,)  # a block of one's own may take none
+        vertical, horizontal = self.first(image, image, *given)  # (B, h, H, W) each
         for block in self.blocks:
-            vertical, horizontal = block(vertical, horizontal)  # (B, h, H, W) each
+            vertical, horizontal = block(vertical, horizontal, *given)  # (B, h, H, W) each
         return horizontal
-
-    def steps(self, batch: int, width: int) -> "GatedPixelCNNSteps":
-        """Start drawing `batch` images of this width, value by value; see `sampling`."""
-        return GatedPixelCNNSteps(self, batch, width)
-
-
-class ModelSteps:
-    """A model, one value at a time, in the order the values are drawn.
-
-    For each row: `start_row()`. For each value of it: `logits(column, colour)`, then
-    `put(values, column, colour)` with what was drawn, or was known already.
-    """
-
-    def __init__(self, model: AutoregressiveModel, batch: int, width: int):
-        self.first = model.first.steps(batch, width)
-        self.blocks = [block.steps(batch, width) for block in model.blocks]
-        self.head = model.head.steps(batch, width)
-        self.ops = self.first.ops
-        # A thread more pays only where a product takes longer than waiting for the thread.
-        work = batch * max(weight.numel() for weight in model.parameters())
-        self.threads = max(1, work // 2**21)
-        # The scaled form of every level, to look up instead of computing it for each value.
-        levels = torch.arange(model.levels, device=next(model.parameters()).device)
-        self.scaled = self.ops.view(model.scale(levels).detach())
-
-    def start_row(self) -> None:
-        """Finish the row drawn so far and start the next one."""
-        self.first.start_row()
-        for block in self.blocks:
-            block.start_row()
-
-    def logits(self, column: int, colour: int = 0) -> Tensor:
-        """Return the logits of one colour of one pixel of this row, shape (B, levels).
-
-        The next call may use the same memory.
-        """
-        x = self.first.compute(column, colour)  # (B, 2h / C): the features of this colour
-        for block in self.blocks:
-            block.add_to(x, column, colour)
-        return torch.as_tensor(self.head.compute(x, column, colour))
-
-    def put(self, values: Tensor, column: int, colour: int = 0) -> None:
-        """Take in the values 0 … levels-1 of one colour of one pixel, shape (B,)."""
-        self.first.slot(column, colour)[:, 0] = self.scaled[self.ops.view(values)]
-
-
-class GatedPixelCNNSteps(ModelSteps):
-    """The gated PixelCNN, one value at a time."""
-
-    def start_row(self) -> None:
-        """Finish the row drawn so far and compute the vertical maps of the next one."""
-        row = self.first.start_row()  # (W, B, h)
-        for block in self.blocks:
-            row = block.start_row(row)  # (W, B, h)
 
 
 _MODELS = {

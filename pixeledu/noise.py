@@ -39,14 +39,15 @@ class SharedNoise:
         """Give the numbers of some neighbouring values of some images.
 
         Args:
-            start: the number of the first value: (row · W + column) · C + colour.
+            start: the number of the first value: (row · W + column) · C + colour; the class of an
+                image, which is drawn before its pixels, has the number -1.
             values: how many.
             n: how many images.
         Returns:
             float32 tensor of shape (values, n), from 0 to below 1 in steps of 2⁻²⁴.
         """
         images = np.arange(n, dtype=np.uint32) + np.uint32(self.first)
-        places = np.arange(values, dtype=np.uint32) + np.uint32(start)
+        places = np.arange(values, dtype=np.uint32) + np.uint32(start % 2**32)
         seeds = _hash(images + _hash(np.uint32([self.seed])))  # (n,)
         words = _hash(places[:, None] + seeds)  # (values, n)
         # The upper 24 bits: a float32 holds each of these numbers exactly.

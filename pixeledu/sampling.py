@@ -6,15 +6,19 @@ the arithmetic of a single forward pass. Both use the same random numbers and dr
 On a GPU the rows of the cached one can be replayed from a recording.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from pixeledu.checks import checked_images
-from pixeledu.drawing import Drawing
+from pixeledu.checks import check_image_shape, checked_images, whole_number
+from pixeledu.conditions import checked_labels
+from pixeledu.fast.threads import at_most
 from pixeledu.models import AutoregressiveModel
 from pixeledu.noise import SharedNoise
+from pixeledu.steps import Steps
 
 
 def sample(
@@ -25,6 +29,7 @@ def sample(
     *,
     temperature: float = 1.0,
     labels: Tensor | None = None,
+    guide: Tensor | None = None,
     images: Tensor | None = None,
     known: Tensor | None = None,
     method: str = "cached",
@@ -40,7 +45,10 @@ def sample(
         width: columns of each image.
         temperature: the logits are divided by it. 1 samples the model; towards 0 the most
             likely value wins; above 1 the distribution gets flatter.
-        labels: classes to draw, shape (n,), for a model that is conditioned on a class.
+        labels: classes to draw, integers of shape (n,), for a model that knows classes; left out,
+            each image is of a class drawn first.
+        guide: smaller images to draw from, shape (n, C, height / model.guide, width / model.guide),
+            for a model that has a guide.
         images: values to keep where `known` is true, shape (n, C, height, width).
         known: bool, shape (height, width), (n, 1, height, width) or (n, C, height, width).
         method: "cached", or "naive" for the slow reference, or "replayed": cached, with rows that
@@ -54,7 +62,9 @@ def sample(
         ValueError: an argument is out of range or contradicts another.
     Source: van den Oord et al. 2016, section 2.1; Ramachandran et al. 2017 for the cache.
     """
-    drawing = Drawing(model, n, height, width, temperature, labels, images, known, generator)
+    drawing = Drawing(model, n, height, width, temperature, generator)
+    drawing.depend_on(labels, guide)
+    drawing.keep(images, known)
     return drawing.run(method, progress)
 
 
@@ -65,6 +75,7 @@ def complete(
     *,
     temperature: float = 1.0,
     labels: Tensor | None = None,
+    guide: Tensor | None = None,
     method: str = "cached",
     generator: torch.Generator | SharedNoise | None = None,
     progress: bool = False,
@@ -78,20 +89,21 @@ def complete(
         model: one of this package's models.
         images: values 0 … levels-1, shape (B, C, H, W); what stands at unknown pixels is ignored.
         known: bool, shape (H, W), (B, 1, H, W) or (B, C, H, W).
-        temperature, labels, method, generator, progress: as for `sample`.
+        temperature, labels, guide, method, generator, progress: as for `sample`.
     Returns:
         uint8 tensor of shape (B, C, H, W), on the device of `images`.
     Raises:
         ValueError: an argument is out of range or contradicts another.
     Source: van den Oord et al. 2016, figure 10 (occluded images).
     """
-    checked_images(model, images)
+    check_image_shape(images, model.channels)
     drawn = sample(
         model,
         len(images),
         *images.shape[2:],
         temperature=temperature,
         labels=labels,
+        guide=guide,
         images=images,
         known=known,
         method=method,
@@ -128,6 +140,7 @@ def sample_trace(
     *,
     temperature: float = 1.0,
     labels: Tensor | None = None,
+    guide: Tensor | None = None,
     images: Tensor | None = None,
     known: Tensor | None = None,
     generator: torch.Generator | SharedNoise | None = None,
@@ -135,16 +148,210 @@ def sample_trace(
     """Draw one image and keep every distribution on the way, for a widget or a figure to replay.
 
     Args:
-        model, height, width, temperature, labels, images, known, generator: as for `sample`
+        model, height, width, temperature, labels, guide, images, known, generator: as for `sample`
             with n = 1.
     Returns:
         The image with its distributions, after the temperature, on the CPU.
     Raises:
         ValueError: an argument is out of range or contradicts another.
     """
-    drawing = Drawing(model, 1, height, width, temperature, labels, images, known, generator)
-    kept = []
-    image = drawing.run("cached", keep=lambda probabilities: kept.append(probabilities[0].cpu()))
+    drawing = Drawing(model, 1, height, width, temperature, generator)
+    drawing.depend_on(labels, guide)
+    drawing.keep(images, known)
+    seen = []
+    image = drawing.run("cached", watch=lambda probabilities: seen.append(probabilities[0].cpu()))
     shape = (height, width, model.channels, model.levels)
     given = torch.zeros(drawing.shape[1:], dtype=torch.bool) if known is None else drawing.known[0]
-    return Trace(image[0].cpu(), torch.stack(kept).float().view(shape), given.cpu().clone())
+    return Trace(image[0].cpu(), torch.stack(seen).float().view(shape), given.cpu().clone())
+
+
+class Drawing:
+    """A checked request for images, and the loop that draws them."""
+
+    def __init__(self, model, n, height, width, temperature=1.0, generator=None):
+        self.model = model
+        self.shape = (
+            whole_number("n", n, least=0),
+            model.channels,
+            whole_number("height", height),
+            whole_number("width", width),
+        )
+        if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
+            raise ValueError(f"temperature must be a number above 0, got {temperature!r}")
+        self.temperature = temperature
+        self.generator = generator
+        self.device = next(model.parameters()).device
+        self.labels = self.guide = self.images = self.known = None
+
+    def depend_on(self, labels: Tensor | None, guide: Tensor | None) -> None:
+        """Take the classes and the smaller images to draw from; draw the classes that are missing."""
+        classes = getattr(self.model, "classes", None)
+        if labels is not None and classes is None:
+            raise ValueError(f"labels must be None: {type(self.model).__name__} knows no classes")
+        if classes is not None:
+            n = self.shape[0]
+            if labels is None:
+                labels = (uniform(self.generator, -1, 1, n)[0] * classes).long()  # (n,)
+            self.labels = checked_labels(labels, classes, n).to(self.device)
+        self.guide = guide if guide is None else guide.to(self.device)
+
+    def keep(self, images: Tensor | None, known: Tensor | None) -> None:
+        """Take what is known of the images, and bring it to their shape."""
+        if (images is None) != (known is None):
+            raise ValueError("images and known go together: pass both of them or neither")
+        if known is None:
+            return
+        n, _, height, width = self.shape
+        if tuple(images.shape) != self.shape:
+            raise ValueError(f"images must have shape {self.shape}, got {tuple(images.shape)}")
+        if known.dtype != torch.bool:
+            raise ValueError(f"known must be a bool tensor, got {known.dtype}")
+        accepted = [(height, width), (n, 1, height, width), self.shape]
+        if tuple(known.shape) not in accepted:
+            raise ValueError(f"known must have one of the shapes {accepted}, got {known.shape}")
+        self.images, self.known = images.to(self.device), known.to(self.device).expand(self.shape)
+        # What stands at unknown places is ignored, so it may be out of range.
+        checked_images(self.model, torch.where(self.known, self.images, 0))
+
+    def run(self, method: str, progress: bool = False, watch: Callable | None = None) -> Tensor:
+        """Draw all values in order; `watch` is called with the (n, levels) probabilities of each."""
+        if method not in ("cached", "naive", "replayed"):
+            raise ValueError(f'method must be "cached", "naive" or "replayed", got {method!r}')
+        if method == "replayed" and self.device.type != "cuda":
+            raise ValueError(
+                f'method "replayed" needs a model on a CUDA GPU and this one is on {self.device}: '
+                'use method="cached"'
+            )
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            # Values drawn from rounded logits would not be those of the model.
+            with torch.inference_mode(), torch.autocast(self.device.type, enabled=False):
+                draw_row = partial(self._row, self._steps(method), watch)
+                if method == "replayed":
+                    from pixeledu.fast.cuda_graphs import Repeated
+
+                    draw_row = Repeated(draw_row)
+                images = self._draw(draw_row, progress)
+        finally:
+            self.model.train(was_training)
+        return images.clone()  # a tensor made in inference mode could not be changed in place
+
+    def _steps(self, method: str) -> Steps:
+        if method == "naive":
+            return NaiveSteps(self.model, self.shape, self.labels, self.guide)
+        n, _, height, width = self.shape
+        condition = self.model.condition(self.labels, self.guide, n, height, width)
+        return self.model.steps(n, width, condition)
+
+    def _draw(self, draw_row: Callable[..., Tensor], progress: bool) -> Tensor:
+        images = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
+        for row in _rows(self.shape[2], progress):
+            given = () if self.known is None else (self.images[:, :, row], self.known[:, :, row])
+            images[:, :, row] = draw_row(self._noise(row), *given)  # (n, C, W)
+        return images
+
+    def _row(
+        self,
+        steps: Steps,
+        watch: Callable | None,
+        noise: Tensor,
+        images: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> Tensor:
+        """Draw a row, left to right and colour by colour.
+
+        Args:
+            steps: the step face of the model.
+            watch: is called with the probabilities of each value, if it is not None.
+            noise: a uniform number for each value, shape (W·C, n, 1).
+            images, known: the row of what is known, each of shape (n, C, W).
+        Returns:
+            The values, shape (n, C, W).
+        """
+        n, channels, _, width = self.shape
+        drawn = []
+        steps.start_row()
+        with at_most(steps.threads):
+            for place, noise_ in enumerate(noise.unbind()):
+                column, colour = divmod(place, channels)
+                logits = steps.read(column, colour)  # (n, levels)
+                values, probabilities = _draw_values(logits, noise_, self.temperature)
+                if known is not None:
+                    here = (slice(None), colour, column)
+                    values = torch.where(known[here], images[here].long(), values)
+                steps.put(values, column, colour)
+                if watch is not None:
+                    watch(probabilities)
+                drawn.append(values)
+        return torch.stack(drawn).view(width, channels, n).permute(2, 1, 0)
+
+    def _noise(self, row: int) -> Tensor:
+        """Draw a uniform number for each value of a row; known values use theirs up as well."""
+        n, channels, _, width = self.shape
+        values = width * channels
+        noise = uniform(self.generator, row * values, values, n)  # (W·C, n)
+        return noise.to(self.device).unsqueeze(2)
+
+
+def uniform(source, start: int, values: int, n: int) -> Tensor:
+    """Draw a number from 0 to below 1 for each of some neighbouring values of n images.
+
+    Args:
+        source: a `torch.Generator`, None for the global one, or an object with a method of this
+            name that gives the numbers of these places, such as `SharedNoise`.
+        start: the number of the first value: (row · W + column) · C + colour; -1 for the class.
+        values: how many.
+        n: how many images.
+    Returns:
+        Tensor of shape (values, n).
+    """
+    if hasattr(source, "uniform"):
+        return source.uniform(start, values, n)
+    device = "cpu" if source is None else source.device
+    return torch.rand(values, n, generator=source, device=device)
+
+
+def _rows(height: int, progress: bool):
+    if not progress:
+        return range(height)
+    from tqdm.auto import tqdm
+
+    return tqdm(range(height), desc="rows", leave=False)
+
+
+_COLDEST = 1e-30  # the most likely value has long won; a colder quotient could become infinite
+
+
+def _draw_values(logits: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Turn logits (n, levels) and uniform numbers (n, 1) into values (n,) and probabilities."""
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if temperature != 1:
+        logits = logits / max(temperature, _COLDEST)
+    probabilities = torch.softmax(logits, dim=1)  # (n, levels)
+    # The value is the number of levels whose cumulated probability the noise has passed.
+    passed = probabilities.cumsum(1)[:, :-1] <= noise  # (n, levels - 1)
+    return passed.sum(1), probabilities
+
+
+class NaiveSteps(Steps):
+    """The step face made of whole forward passes: the slow, obvious reference."""
+
+    def __init__(self, model, shape: tuple, labels: Tensor | None, guide: Tensor | None):
+        self.model = model
+        self.conditions = {"labels": labels, "guide": guide}
+        self.conditions = {
+            name: value for name, value in self.conditions.items() if value is not None
+        }
+        device = next(model.parameters()).device
+        self.images = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self.row = -1
+
+    def start_row(self, vertical=None, condition=None) -> None:
+        self.row += 1
+
+    def read(self, column: int, colour: int = 0) -> Tensor:
+        return self.model(self.images, **self.conditions)[:, :, colour, self.row, column]
+
+    def put(self, values: Tensor, column: int, colour: int = 0) -> None:
+        self.images[:, colour, self.row, column] = values.to(torch.uint8)

@@ -24,6 +24,21 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 
+def row_scan(
+    inputs: Tensor, weight: Tensor, outside_hidden: Tensor, outside_memory: Tensor
+) -> Tensor:
+    """Let an LSTM go down the rows of an image; see `layers.row_lstm.row_scan`."""
+    outside = outside_hidden[None], outside_memory[None]
+    return scan(inputs[:, None], weight[None], *outside, diagonal=False).squeeze(1)
+
+
+def diagonal_scan(
+    inputs: Tensor, weight: Tensor, outside_hidden: Tensor, outside_memory: Tensor
+) -> Tensor:
+    """Let two LSTMs cross an image; see `layers.diagonal_bilstm.diagonal_scan`."""
+    return scan(inputs, weight, outside_hidden, outside_memory, diagonal=True)
+
+
 def scan(inputs: Tensor, weight: Tensor, hidden: Tensor, memory: Tensor, diagonal: bool) -> Tensor:
     """Run an LSTM over images, front by front, in D directions that know nothing of each other.
 
@@ -163,7 +178,7 @@ class _Fronts:
         self.lanes = [last - first for first, last in zip(self.first, end, strict=True)]
         self.cells = height * width * batch
 
-        self.marks: dict[tuple, Tensor] = {}  # what `outside` has made, by device and type
+        self.mark: Tensor | None = None  # what `outside` has made, on the CPU
         self.reach = reach = k // 2
         padded = [lanes + 2 * reach for lanes in self.lanes]
         starts = list(accumulate([padded[0], *padded]))  # of each padded front, and the end
@@ -245,13 +260,12 @@ class _Fronts:
 
     def outside(self, like: Tensor) -> Tensor:
         """Mark with 1 the places of a padded buffer that lie outside the image."""
-        key = like.device, like.dtype
-        if key not in self.marks:
+        if self.mark is None:
             mark = torch.ones(1, self.padded_cells, 1)
             for front in self.inside(mark):
                 front.zero_()
-            self.marks[key] = mark[0, :, 0].to(like)
-        return self.marks[key]
+            self.mark = mark[0, :, 0]
+        return self.mark.to(like)  # a copy on a GPU lives no longer than it is needed
 
 
 _fronts = lru_cache(maxsize=64)(_Fronts)

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixeledu import fast
 from pixeledu.checks import checked_features, whole_number
-from pixeledu.fast.arithmetic import arithmetic_for
-from pixeledu.fast.scan import scan
 from pixeledu.layers.masked_conv import MaskedConv2d
-from pixeledu.layers.steps import Cell, LayerSteps, halved_gates
+from pixeledu.layers.row_lstm import gates
 from pixeledu.masks import by_colour, group_slices
+from pixeledu.steps import Steps
 
 
 def skew(x: Tensor) -> Tensor:
@@ -91,46 +91,48 @@ class DiagonalBiLSTM(nn.Module):
         self.outside_hidden = nn.Parameter(torch.zeros(2, hidden))
         self.outside_memory = nn.Parameter(torch.zeros(2, hidden))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Compute all diagonals of both directions, one after the other.
 
         Args:
             x: features, shape (B, in_features, H, W).
+            condition: what is added to the gates o, f, i, g of the direction from the left and
+                then of that from the right, shape (B, 8h, H, W) or (B, 8h, 1, 1).
         Returns:
             The sum of the hidden states of both directions, shape (B, hidden, H, W).
         Raises:
             ValueError: `x` has another shape.
         """
-        left, right = self.directions(x)
+        left, right = self.directions(x, condition)
         # Down by one row: what a pixel gets from the right ends in the row above.
         return left + F.pad(right[:, :, :-1], (0, 0, 1, 0))
 
-    def directions(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def directions(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Compute the maps of both directions, in place but not yet moved down.
 
         Args:
-            x: features, shape (B, in_features, H, W).
+            x, condition: as for `forward`.
         Returns:
             Hidden states from the left and from the right, each of shape (B, hidden, H, W).
         Raises:
             ValueError: `x` has another shape.
         """
+        # K^is ⊛ x, for the four gates o, f, i, g of both directions at all pixels
         inputs = self.input_to_state(checked_features(x, self.in_features))  # (B, 8h, H, W)
-        # For the front of a step, a diagonal:
-        # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x)
-        # c = f · c_before + i · g
-        # h = o · tanh(c)
-        hidden = scan(
-            inputs.unflatten(1, (2, -1)),
+        if condition is not None:
+            inputs = inputs + condition
+        hidden = fast.kernel(
+            diagonal_scan
+        )(  # the function below, or the same, its gradient by hand
+            inputs.unflatten(1, (2, -1)),  # (B, 2, 4h, H, W)
             self.state_to_state,
             self.outside_hidden,
             self.outside_memory,
-            diagonal=True,
         )  # (B, 2, h, H, W)
         return hidden.unbind(1)
 
-    def steps(self, batch: int, width: int) -> "DiagonalBiLSTMSteps":
-        """Start a computation pixel by pixel; see `pixeledu.layers`.
+    def steps(self, batch: int, width: int) -> Steps:
+        """Start a computation pixel by pixel; see `pixeledu.steps`.
 
         Args:
             batch: images drawn side by side.
@@ -138,13 +140,68 @@ class DiagonalBiLSTM(nn.Module):
         Returns:
             The step face of this layer, with the weights as they are now.
         """
-        return DiagonalBiLSTMSteps(self, batch, width)
+        return fast.steps_of(self, DiagonalBiLSTMSteps)(self, batch, width)
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.hidden}, channels={self.channels}"
 
 
-class DiagonalBiLSTMSteps(LayerSteps):
+def diagonal_scan(
+    inputs: Tensor, weight: Tensor, outside_hidden: Tensor, outside_memory: Tensor
+) -> Tensor:
+    """Let one LSTM cross an image from the upper left, and another one from the upper right.
+
+    Args:
+        inputs: K^is ⊛ x, the input-to-state part of the gates o, f, i, g of both directions, shape
+            (B, 2, 4h, H, W).
+        weight: K^ss, shape (2, 4h, h, 2); the last index: the pixel above, the pixel before.
+        outside_hidden, outside_memory: h and c of every pixel outside the image, shape (2, h).
+    Returns:
+        Hidden states of both directions, shape (B, 2, h, H, W).
+    Source: van den Oord et al. 2016, section 3.2.
+    """
+    left, right = inputs.unbind(1)  # (B, 4h, H, W) each
+    from_left = one_direction(left, weight[0], outside_hidden[0], outside_memory[0])
+    # What comes from the right comes from the left in the mirror.
+    from_right = one_direction(right.flip(3), weight[1], outside_hidden[1], outside_memory[1])
+    return torch.stack([from_left, from_right.flip(3)], dim=1)  # (B, 2, h, H, W)
+
+
+def one_direction(
+    inputs: Tensor, weight: Tensor, outside_hidden: Tensor, outside_memory: Tensor
+) -> Tensor:
+    """Let an LSTM cross an image from the upper left, diagonal by diagonal.
+
+    Args:
+        inputs: shape (B, 4h, H, W).
+        weight: shape (4h, h, 2).
+        outside_hidden, outside_memory: shape (h,).
+    Returns:
+        Hidden states, shape (B, h, H, W).
+    """
+    batch, _, height, width = inputs.shape
+    above, before = weight.unbind(2)  # (4h, h) each
+    h_outside = outside_hidden[:, None].expand(batch, -1, height)  # (B, h, H)
+    c_outside = outside_memory[:, None].expand(batch, -1, height)  # (B, h, H)
+    h, c = h_outside, c_outside
+    row = torch.arange(height, device=inputs.device)
+    diagonals = []
+    for d, diagonal in enumerate(skew(inputs).unbind(3)):  # column d of the skewed map: (B, 4h, H)
+        # In the last column the pixel before stands in the same row, the pixel above one row up.
+        h_above = torch.cat([h_outside[:, :, :1], h[:, :, :-1]], dim=2)  # (B, h, H)
+        # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x)
+        o, f, i, g = gates(above @ h_above + before @ h + diagonal)  # (B, h, H) each
+        # c = f · c_before + i · g
+        c = f * c + i * g  # (B, h, H)
+        # h = o · tanh(c)
+        h = o * torch.tanh(c)  # (B, h, H)
+        begun = row <= d  # rows further down have not reached the image yet
+        h, c = torch.where(begun, h, h_outside), torch.where(begun, c, c_outside)
+        diagonals.append(h)
+    return unskew(torch.stack(diagonals, dim=3), width)  # (B, h, H, W)
+
+
+class DiagonalBiLSTMSteps(Steps):
     """The Diagonal BiLSTM, one pixel at a time.
 
     From left to right the state moves on with each pixel. From right to left it can only run over a
@@ -152,116 +209,64 @@ class DiagonalBiLSTMSteps(LayerSteps):
     """
 
     def __init__(self, layer: DiagonalBiLSTM, batch: int, width: int):
-        size, features = layer.hidden, layer.in_features
-        factors = halved_gates(size, layer.state_to_state.detach())  # (4h,)
-        weight = layer.input_to_state.masked_weight().detach()[:, :, 0, 0].T  # (in, 8h)
-        weight, bias = (x * factors.repeat(2) for x in (weight, layer.input_to_state.bias.detach()))
-        above, before = layer.state_to_state.detach().permute(3, 0, 2, 1) * factors  # (2, h, 4h)
-        hidden, memory = layer.outside_hidden.detach(), layer.outside_memory.detach()
-        self.ops = arithmetic_for(weight)
-        self.begun = False
-
-        # A row lies so that what a pixel reads stands side by side: h_-1, x_0, h_0, x_1, h_1, …
-        self.row = weight.new_zeros(batch, size + width * (features + size))
-        self.row[:, :size] = hidden[0]
-        pixels = self.row[:, size:].unflatten(1, (width, features + size))
-        self.inputs, self.hidden = pixels.split([features, size], dim=2)  # (B, W, in), (B, W, h)
-        self.above = hidden[0].repeat(width, batch, 1)  # (W, B, h)
-        self.memory, self.outside_memory = memory[0].repeat(batch, 1), memory[0]  # (B, h), (h,)
-
-        order, targets = by_colour(4 * size, layer.channels, gates=4)
-        self.taps_above, self.bias = above[0][:, order], bias[: 4 * size][order]
-        self.shares = self.bias.repeat(width, batch, 1)  # (W, B, 4h): from the row above, and bias
-        self.right = _FromTheRight(
-            weight[:, 4 * size :],
-            bias[4 * size :],
-            above[1],
-            before[1],
-            hidden[1],
-            memory[1],
-            self.above,
+        self.inputs = layer.input_to_state.steps(batch, width)
+        weight = layer.state_to_state.detach()  # (2, 4h, h, 2)
+        (self.above, self.right_above), (self.before, self.right_before) = weight.permute(
+            3, 0, 1, 2
         )
-        taps = torch.cat([before[0], weight[:, : 4 * size]])[:, order]  # (h + in, 4h)
-        sources, groups = (group_slices(n, layer.channels) for n in (features, size))
-        self.places = [  # [colour][column]: the views a step needs, made once for all rows
-            self._places(taps, *slices) for slices in zip(sources, targets, groups, strict=True)
-        ]
+        h, self.right_h = layer.outside_hidden.detach()  # (h,) each
+        self.outside_c, self.right_c = layer.outside_memory.detach()  # (h,) each
+        # Column 0 stands for the pixel left of the image.
+        self.h = h[:, None].repeat(batch, 1, 1 + width)  # (B, h, 1 + W)
+        self.right = self.right_h[:, None].repeat(batch, 1, width)  # (B, h, W): the row above
+        self.from_right = torch.zeros_like(self.right)  # above the first row there is nothing
+        self.right_sums = None  # K^is ⊛ x of the row being drawn, for the direction from the right
+        self.groups = group_slices(layer.hidden, layer.channels)
+        order, targets = by_colour(4 * layer.hidden, layer.channels, gates=4)
+        self.targets = [order[target] for target in targets]
 
-    def _places(self, taps: Tensor, source: slice, target: slice, group: slice) -> list[tuple]:
-        """List (slot, product, share, hidden, from the right, …) of one colour for each column."""
-        view, (batch, width, features) = self.ops.view, self.inputs.shape
-        size = self.hidden.shape[2]
-        taps = taps[: size + source.stop, target].contiguous()
-        gates = taps.new_empty(batch, taps.shape[1])
-        output = view(taps.new_empty(batch, group.stop - group.start))
-        shared = view(gates), Cell(self.ops, view(gates)), view(self.memory[:, group]), output
-        places = []
-        for column in range(width):
-            start = column * (features + size)
-            product = self.ops.product(self.row[:, start : start + len(taps)], taps, out=gates)
-            views = (
-                self.shares[column, :, target],
-                self.hidden[:, column, group],
-                self.right.hidden[column, :, group],
-            )
-            slot = view(self.inputs[:, column, source])
-            places.append((slot, product, *map(view, views), *shared))
-        return places
+    def start_row(self, vertical=None, condition: Tensor | None = None) -> None:
+        self.inputs.start_row()
+        if self.right_sums is not None:
+            self._run_from_the_right()
+        # K^ss of the pixel above ⊛ h
+        self.share = self.above @ self.h[:, :, 1:]  # (B, 4h, W)
+        self.right_sums = torch.zeros_like(self.share)  # (B, 4h, W)
+        if condition is not None:
+            left, right = condition.chunk(2, dim=1)
+            self.share, self.right_sums = self.share + left, self.right_sums + right
+        self.c = self.outside_c.repeat(len(self.h), 1)  # (B, h)
 
-    def start_row(self) -> None:
-        """Run over the finished row from the right, and compute what the next one takes from it."""
-        if self.begun:
-            self.above.copy_(self.hidden.movedim(1, 0))
-            self.right.run(self.inputs.movedim(1, 0))
-        self.begun = True
-        # K for the pixel above ⊛ h of the row above
-        shares = self.shares.flatten(0, 1)  # (W·B, 4h)
-        torch.addmm(self.bias, self.above.flatten(0, 1), self.taps_above, out=shares)
-        self.memory.copy_(self.outside_memory)
+    def _run_from_the_right(self) -> None:
+        """Compute the states from the right of the row that has just been finished."""
+        sums = self.right_above @ self.right + self.right_sums  # (B, 4h, W)
+        h, c = self.right_h.expand(len(sums), -1), self.right_c.expand(len(sums), -1)  # (B, h) each
+        for column in reversed(range(sums.shape[2])):
+            # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x)
+            o, f, i, g = gates(h @ self.right_before.T + sums[:, :, column])
+            # c = f · c_before + i · g
+            c = f * c + i * g
+            # h = o · tanh(c)
+            h = o * torch.tanh(c)
+            self.right[:, :, column] = h
+        self.from_right = self.right
 
-    def slot(self, column: int, colour: int = 0):
-        """Return the array that takes the input features of one colour of one pixel."""
-        return self.places[colour][column][0]
+    def put(self, x: Tensor, column: int, colour: int = 0) -> None:
+        self.inputs.put(x, column, colour)
 
-    def compute(self, column: int, colour: int = 0):
-        """Return the summed hidden states of one colour of one pixel, an array (B, features)."""
-        _, product, share, hidden, right, z, cell, memory, y = self.places[colour][column]
-        product()
-        self.ops.add(z, share, out=z)
-        cell.advance(memory, hidden)
-        self.ops.add(hidden, right, out=y)
-        return y
-
-
-class _FromTheRight:
-    """The direction from right to left, over one complete row after the other."""
-
-    def __init__(self, weight, bias, above, before, hidden, memory, like: Tensor):
-        width, batch, size = like.shape
-        self.ops = arithmetic_for(weight)
-        self.weight, self.bias, self.taps_above = weight, bias, above
-        self.above = hidden.repeat(width, batch, 1)  # (W, B, h): the states one row further up
-        self.hidden = torch.zeros_like(like)  # (W, B, h); above the first row there is nothing
-        self.shares = weight.new_empty(width, batch, 4 * size)
-        self.memory, self.outside_memory = memory.repeat(batch, 1), memory
-        gates, taps, view = weight.new_empty(batch, 4 * size), before.contiguous(), self.ops.view
-        self.gates, self.cell = view(gates), Cell(self.ops, view(gates))
-        states = self.hidden.unbind()
-        earlier = [*states[1:], hidden.repeat(batch, 1)]
-        self.places = [  # from right to left: (product, share, hidden)
-            (self.ops.product(before, taps, out=gates), view(share), view(now))
-            for before, share, now in zip(earlier, self.shares.unbind(), states, strict=True)
-        ][::-1]
-
-    def run(self, inputs: Tensor) -> None:
-        """Compute the states of a row from its input features, shape (W, B, in)."""
-        shares = self.shares.flatten(0, 1)  # (W·B, 4h)
-        torch.addmm(self.bias, inputs.flatten(0, 1), self.weight, out=shares)
-        shares.addmm_(self.above.flatten(0, 1), self.taps_above)
-        self.memory.copy_(self.outside_memory)
-        z, memory = self.gates, self.ops.view(self.memory)
-        for product, share, hidden in self.places:
-            product()
-            self.ops.add(z, share, out=z)
-            self.cell.advance(memory, hidden)
-        self.above.copy_(self.hidden)
+    def read(self, column: int, colour: int = 0) -> Tensor:
+        group, target = self.groups[colour], self.targets[colour]
+        # K^is ⊛ x, for both directions
+        sums, right_sums = self.inputs.read(column, colour).chunk(
+            2, dim=1
+        )  # (B, 4h of this colour)
+        self.right_sums[:, target, column] += right_sums
+        # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x)
+        before = self.h[:, :, column] @ self.before[target].T
+        o, f, i, g = gates(before + self.share[:, target, column] + sums)
+        # c = f · c_before + i · g
+        self.c[:, group] = f * self.c[:, group] + i * g
+        # h = o · tanh(c)
+        h = self.h[:, group, 1 + column] = o * torch.tanh(self.c[:, group])
+        # What comes from the right ends in the row above.
+        return h + self.from_right[:, group, column]

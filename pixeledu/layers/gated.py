@@ -4,10 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixeledu import fast
 from pixeledu.checks import checked_features, whole_number
-from pixeledu.layers.masked_conv import MaskedConv2d, MaskedConv2dSteps
-from pixeledu.layers.steps import LayerSteps
-from pixeledu.masks import by_colour, kernel_shape
+from pixeledu.conditions import condition_layer, project
+from pixeledu.layers.masked_conv import MaskedConv2d
+from pixeledu.masks import by_colour, group_slices, kernel_shape
+from pixeledu.steps import Steps
 
 
 class GatedBlock(nn.Module):
@@ -28,6 +30,8 @@ class GatedBlock(nn.Module):
         mask_type: "A" for the block that reads the image, "B" for every later one.
         channels: colours of the image; see `colour_groups`. The vertical map has no colour groups:
             in finished rows every colour is known.
+        condition_features: features of what else the block depends on; None for nothing.
+        dropout: share of the gated features of the horizontal map that training leaves out.
     Raises:
         ValueError: an even kernel, an unknown mask type, fewer features than colours, or mask B
             with `in_features` that are not `hidden`: such a block adds to the horizontal map.
@@ -42,10 +46,12 @@ class GatedBlock(nn.Module):
         kernel_size: int = 5,
         mask_type: str = "B",
         channels: int = 1,
+        condition_features: int | None = None,
+        dropout: float = 0.0,
     ):
         super().__init__()
         self.in_features = whole_number("in_features", in_features)
-        self.hidden = whole_number("hidden", hidden)
+        self.hidden = self.out_features = whole_number("hidden", hidden)
         if mask_type == "B" and in_features != hidden:
             raise ValueError(
                 f"with mask B in_features must equal hidden, got {in_features} and {hidden}"
@@ -62,13 +68,19 @@ class GatedBlock(nn.Module):
         )
         self.link = nn.Conv2d(2 * hidden, 2 * hidden, 1, bias=False)
         self.expand = MaskedConv2d(hidden, hidden, 1, "B", channels)
+        self.dropout = nn.Dropout(dropout)
+        self.condition = condition_layer(condition_features, 4 * hidden)  # for both maps
 
-    def forward(self, vertical: Tensor, horizontal: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, vertical: Tensor, horizontal: Tensor, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Compute both maps of all pixels at once.
 
         Args:
             vertical, horizontal: features, each of shape (B, in_features, H, W); for the first
                 block the image, twice.
+            condition: what else the block depends on, shape (B, condition_features, H, W) or
+                (B, condition_features, 1, 1).
         Returns:
             The new vertical and horizontal map, each of shape (B, hidden, H, W).
         Raises:
@@ -81,18 +93,22 @@ class GatedBlock(nn.Module):
         above = F.pad(vertical, (0, 0, self.reach, 0))  # (B, in, H - 1 + rows, W)
         # [f, g] = K^vertical ⊛ v
         sums = self.vertical(above)  # (B, 2h, H, W)
+        # [f, g]^horizontal = K^horizontal ⊛ h + K^link [f, g]^vertical
+        gates = self.horizontal(horizontal) + self.link(sums)  # (B, 2h, H, W)
+        # [f, g] = [f, g] + V ⊛ condition, for both maps
+        if condition is not None:
+            for_vertical, for_horizontal = self.condition(condition).chunk(2, dim=1)
+            sums, gates = sums + for_vertical, gates + for_horizontal  # (B, 2h, H, W) each
         # v = tanh(f) · σ(g)
         new_vertical = gate(sums)  # (B, h, H, W)
-        # [f, g] = K^horizontal ⊛ h + K^link [f, g]^vertical
-        gates = self.horizontal(horizontal) + self.link(sums)  # (B, 2h, H, W)
         # h = h_before + K^expand (tanh(f) · σ(g)), without h_before where that is the image
-        new_horizontal = self.expand(gate(gates))  # (B, h, H, W)
+        new_horizontal = self.expand(self.dropout(gate(gates)))  # (B, h, H, W)
         if self.mask_type == "B":
             new_horizontal = horizontal + new_horizontal
         return new_vertical, new_horizontal
 
-    def steps(self, batch: int, width: int) -> "GatedBlockSteps":
-        """Start a computation pixel by pixel.
+    def steps(self, batch: int, width: int) -> Steps:
+        """Start a computation pixel by pixel; see `pixeledu.steps`.
 
         Args:
             batch: images drawn side by side.
@@ -100,7 +116,7 @@ class GatedBlock(nn.Module):
         Returns:
             The step face of this block, with the weights as they are now.
         """
-        return GatedBlockSteps(self, batch, width)
+        return fast.steps_of(self, GatedBlockSteps)(self, batch, width)
 
 
 def gate(sums: Tensor) -> Tensor:
@@ -115,75 +131,56 @@ def gate(sums: Tensor) -> Tensor:
     return torch.tanh(f) * torch.sigmoid(g)
 
 
-class GatedBlockSteps(LayerSteps):
-    """The gated block, one pixel at a time.
+class GatedBlockSteps(Steps):
+    """The gated block, one pixel of the horizontal map at a time.
 
     The vertical map of a row depends on finished rows alone: it is computed for the whole row when
     the row starts, and with it the share that the horizontal gates take from it.
     """
 
     def __init__(self, block: GatedBlock, batch: int, width: int):
-        hidden, in_features = block.hidden, block.in_features
+        self.block = block
         self.reads_image = block.mask_type == "A"
-        self.reach = block.reach
-        weight = block.vertical.weight.detach()  # (2h, in, rows, k)
-        self.vertical_bias = block.vertical.bias.detach()
-        self.vertical_taps = weight.permute(2, 3, 1, 0).flatten(0, 2)  # (rows·k·in, 2h)
-        # Since σ(z) = (1 + tanh(z / 2)) / 2, one tanh serves both halves.
-        factors = weight.new_ones(2 * hidden)
-        factors[hidden:] = 0.5
-        self.horizontal = MaskedConv2dSteps(block.horizontal, batch, width, factors)
-        self.ops = self.horizontal.ops
-        order, _ = by_colour(2 * hidden, block.channels, gates=2)
-        link = block.link.weight.detach().flatten(1) * factors[:, None]  # (2h, 2h)
-        self.link_taps = link[order].T.contiguous()  # (2h, 2h)
+        self.horizontal = block.horizontal.steps(batch, width)
         self.expand = block.expand.steps(batch, width)
+        # The rows that the vertical convolution looks at.
+        weight = block.vertical.weight
+        self.rows = weight.new_zeros(batch, block.in_features, weight.shape[2], width)
+        self.row = weight.new_zeros(batch, block.in_features, 1, width)  # of the image
+        order, targets = by_colour(2 * block.hidden, block.channels, gates=2)
+        self.targets = [order[target] for target in targets]
+        self.sources = group_slices(block.in_features, block.channels)
 
-        # The last rows that the vertical convolution looks at, with padding on both sides.
-        self.rows = weight.new_zeros(weight.shape[2], width + 2 * self.reach, batch, in_features)
-        self.halves = [  # [colour]: the two halves of the gates
-            (gates, gates[:, : gates.shape[1] // 2], gates[:, gates.shape[1] // 2 :])
-            for gates in self.horizontal.outputs
-        ]
+    @torch.no_grad()
+    def start_row(self, vertical: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+        self.horizontal.start_row()
+        self.expand.start_row()
+        # The block that reads the image ends at the row above, every later one at its own row.
+        newest = self.row if self.reads_image else vertical[:, :, None]  # (B, in, 1, W)
+        self.rows = torch.cat([self.rows[:, :, 1:], newest], dim=2)  # (B, in, rows, W)
+        self.row = torch.zeros_like(self.row)
+        # [f, g] = K^vertical ⊛ v
+        sums = self.block.vertical(self.rows)  # (B, 2h, 1, W)
+        # [f, g]^horizontal = K^horizontal ⊛ h + K^link [f, g]^vertical, without the first part
+        gates = self.block.link(sums)  # (B, 2h, 1, W)
+        # [f, g] = [f, g] + V ⊛ condition, for both maps
+        if condition is not None:
+            both = project(self.block.condition, condition).unsqueeze(2)  # (B, 4h, 1, W)
+            for_vertical, for_horizontal = both.chunk(2, dim=1)
+            sums, gates = sums + for_vertical, gates + for_horizontal
+        self.share = gates.squeeze(2)  # (B, 2h, W)
+        # v = tanh(f) · σ(g)
+        return gate(sums).squeeze(2)  # (B, h, W)
 
-    def start_row(self, row: Tensor | None = None) -> Tensor:
-        """Finish the row computed so far and compute the vertical map of the next one.
-
-        Args:
-            row: the vertical map of the next row that the block before has computed, shape
-                (W, B, in_features); None for the block that reads the image.
-        Returns:
-            The vertical map of the next row, shape (W, B, hidden).
-        """
+    def put(self, x: Tensor, column: int, colour: int = 0) -> None:
+        self.horizontal.put(x, column, colour)
+        self.x = x
         if self.reads_image:
-            row = self.horizontal.row[:, self.reach :].movedim(1, 0)  # (W, B, in): the row above
-        width, batch, _ = row.shape
-        self.rows[:-1] = self.rows[1:].clone()
-        self.rows[-1, self.reach : self.reach + width] = row
-        windows = self.rows.unfold(1, 2 * self.reach + 1, 1)  # (rows, W, B, in, k)
-        windows = windows.permute(1, 2, 0, 4, 3).flatten(2).flatten(0, 1)  # (W·B, rows·k·in)
-        sums = torch.addmm(self.vertical_bias, windows, self.vertical_taps)  # (W·B, 2h)
-        shares = self.horizontal.shares.flatten(0, 1)  # (W·B, 2h)
-        torch.addmm(self.horizontal.bias, sums, self.link_taps, out=shares)
-        return gate(sums).unflatten(0, (width, batch))  # (W, B, h)
+            self.row[:, self.sources[colour], 0, column] = x
 
-    def slot(self, column: int, colour: int = 0):
-        """Return the array that takes the horizontal features of one colour of one pixel."""
-        return self.horizontal.slot(column, colour)
-
-    def compute(self, column: int, colour: int = 0):
-        """Return what the block adds to one colour of one pixel as an array (B, features)."""
-        ops = self.ops
-        self.horizontal.compute(column, colour)
-        gates, f, g = self.halves[colour]
-        ops.tanh(gates, out=gates)
-        # tanh(f) · (1 + tanh(g / 2)) / 2
-        ops.add(g, 1, out=g)
-        ops.multiply(g, 0.5, out=g)
-        ops.multiply(f, g, out=self.expand.slot(column, colour))
-        return self.expand.compute(column, colour)
-
-    def add_to(self, x, column: int, colour: int) -> None:
-        """Add to one colour of one pixel of the horizontal map, in place; x is (B, features)."""
-        self.ops.copy(x, out=self.slot(column, colour))
-        self.ops.add(x, self.compute(column, colour), out=x)
+    def read(self, column: int, colour: int = 0) -> Tensor:
+        share = self.share[:, self.targets[colour], column]  # (B, 2h of this colour)
+        # h = h_before + K^expand (tanh(f) · σ(g)), without h_before where that is the image
+        gated = gate(share + self.horizontal.read(column, colour))  # (B, h of this colour)
+        new = self.expand.step(gated, column, colour)
+        return new if self.reads_image else self.x + new

@@ -1,13 +1,14 @@
 """The Row LSTM: an LSTM that goes down an image row by row, all columns of a row at once."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixeledu import fast
 from pixeledu.checks import checked_features, whole_number
-from pixeledu.fast.scan import scan
-from pixeledu.layers.masked_conv import MaskedConv2d, MaskedConv2dSteps
-from pixeledu.layers.steps import Cell, LayerSteps, halved_gates
+from pixeledu.layers.masked_conv import MaskedConv2d
 from pixeledu.masks import by_colour, group_slices
+from pixeledu.steps import Steps
 
 
 class RowLSTM(nn.Module):
@@ -46,11 +47,12 @@ class RowLSTM(nn.Module):
         self.outside_hidden = nn.Parameter(torch.zeros(hidden))
         self.outside_memory = nn.Parameter(torch.zeros(hidden))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Compute all rows, one after the other.
 
         Args:
             x: features, shape (B, in_features, H, W).
+            condition: what is added to the gates o, f, i, g, shape (B, 4h, H, W) or (B, 4h, 1, 1).
         Returns:
             Hidden states, shape (B, hidden, H, W).
         Raises:
@@ -58,20 +60,13 @@ class RowLSTM(nn.Module):
         """
         # K^is ⊛ x, for the four gates o, f, i, g of all pixels
         inputs = self.input_to_state(checked_features(x, self.in_features))  # (B, 4h, H, W)
-        # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_above + K^is ⊛ x)
-        # c = f · c_above + i · g
-        # h = o · tanh(c)
-        hidden = scan(
-            inputs[:, None],
-            self.state_to_state[None],
-            self.outside_hidden[None],
-            self.outside_memory[None],
-            diagonal=False,
-        )  # (B, 1, h, H, W)
-        return hidden.squeeze(1)
+        if condition is not None:
+            inputs = inputs + condition
+        scan = fast.kernel(row_scan)  # the function below, or the same with its gradient by hand
+        return scan(inputs, self.state_to_state, self.outside_hidden, self.outside_memory)
 
-    def steps(self, batch: int, width: int) -> "RowLSTMSteps":
-        """Start a computation pixel by pixel; see `pixeledu.layers`.
+    def steps(self, batch: int, width: int) -> Steps:
+        """Start a computation pixel by pixel; see `pixeledu.steps`.
 
         Args:
             batch: images drawn side by side.
@@ -79,7 +74,7 @@ class RowLSTM(nn.Module):
         Returns:
             The step face of this layer, with the weights as they are now.
         """
-        return RowLSTMSteps(self, batch, width)
+        return fast.steps_of(self, RowLSTMSteps)(self, batch, width)
 
     def extra_repr(self) -> str:
         return (
@@ -88,7 +83,55 @@ class RowLSTM(nn.Module):
         )
 
 
-class RowLSTMSteps(LayerSteps):
+def row_scan(
+    inputs: Tensor, weight: Tensor, outside_hidden: Tensor, outside_memory: Tensor
+) -> Tensor:
+    """Let an LSTM go down the rows of an image.
+
+    Args:
+        inputs: K^is ⊛ x, the input-to-state part of the gates o, f, i, g, shape (B, 4h, H, W).
+        weight: K^ss, shape (4h, h, k).
+        outside_hidden, outside_memory: h and c of every pixel outside the image, shape (h,).
+    Returns:
+        Hidden states, shape (B, h, H, W).
+    Source: van den Oord et al. 2016, section 3.1, equation 3.
+    """
+    batch, _, _, width = inputs.shape
+    h = outside_hidden[:, None].expand(batch, -1, width)  # (B, h, W): the row above the first one
+    c = outside_memory[:, None].expand(batch, -1, width)  # (B, h, W)
+    rows = []
+    for row in inputs.unbind(2):  # (B, 4h, W)
+        # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_above + K^is ⊛ x)
+        o, f, i, g = gates(convolve_states(h, weight, outside_hidden) + row)  # (B, h, W) each
+        # c = f · c_above + i · g
+        c = f * c + i * g  # (B, h, W)
+        # h = o · tanh(c)
+        h = o * torch.tanh(c)  # (B, h, W)
+        rows.append(h)
+    return torch.stack(rows, dim=2)  # (B, h, H, W)
+
+
+def gates(sums: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Turn the sums of the gates, (B, 4h, …), into o, f, i and g, (B, h, …) each."""
+    o, f, i, g = sums.chunk(4, dim=1)
+    return torch.sigmoid(o), torch.sigmoid(f), torch.sigmoid(i), torch.tanh(g)
+
+
+def convolve_states(h: Tensor, weight: Tensor, outside: Tensor) -> Tensor:
+    """Compute K^ss ⊛ h along a row, whose neighbours outside the image have the state `outside`.
+
+    Args:
+        h: hidden states of a row, shape (B, h, W).
+        weight: K^ss, shape (4h, h, k).
+        outside: shape (h,).
+    Returns:
+        Tensor of shape (B, 4h, W).
+    """
+    side = outside[:, None].expand(len(h), -1, weight.shape[2] // 2)  # (B, h, k // 2)
+    return F.conv1d(torch.cat([side, h, side], dim=2), weight)  # (B, 4h, W)
+
+
+class RowLSTMSteps(Steps):
     """The Row LSTM, one pixel at a time.
 
     The state-to-state part looks at the row above alone: it is computed for the whole row when the
@@ -96,41 +139,31 @@ class RowLSTMSteps(LayerSteps):
     """
 
     def __init__(self, layer: RowLSTM, batch: int, width: int):
-        order, _ = by_colour(4 * layer.hidden, layer.channels, gates=4)
-        factors = halved_gates(layer.hidden, layer.state_to_state.detach())  # (4h,)
-        weight = layer.state_to_state.detach() * factors[:, None, None]  # (4h, h, k)
-        self.taps = weight[order].permute(2, 1, 0).flatten(0, 1)  # (k·h, 4h)
-        self.gates = MaskedConv2dSteps(layer.input_to_state, batch, width, factors)
-        self.ops = self.gates.ops
-        hidden, memory = layer.outside_hidden.detach(), layer.outside_memory.detach()
-        self.reach = layer.kernel_size // 2
-        self.above = hidden.repeat(width + 2 * self.reach, batch, 1)  # (W + 2·reach, B, h)
-        self.row = hidden.repeat(width, batch, 1)  # (W, B, h)
-        self.memory = memory.repeat(width, batch, 1)  # (W, B, h)
+        self.weight, self.outside = layer.state_to_state.detach(), layer.outside_hidden.detach()
+        self.inputs = layer.input_to_state.steps(batch, width)
+        self.h = self.outside[:, None].repeat(batch, 1, width)  # (B, h, W)
+        self.c = layer.outside_memory.detach()[:, None].repeat(batch, 1, width)  # (B, h, W)
+        self.groups = group_slices(layer.hidden, layer.channels)
+        order, targets = by_colour(4 * layer.hidden, layer.channels, gates=4)
+        self.targets = [order[target] for target in targets]
 
-        self.places = []  # [colour]: (cell, [memory of each column], [hidden of each column])
-        for colour, group in enumerate(group_slices(layer.hidden, layer.channels)):
-            states = [
-                [self.ops.view(pixel) for pixel in row[:, :, group].unbind()]
-                for row in (self.memory, self.row)
-            ]
-            self.places.append((Cell(self.ops, self.gates.outputs[colour]), *states))
+    def start_row(self, vertical=None, condition: Tensor | None = None) -> None:
+        self.inputs.start_row()
+        # K^ss ⊛ h_above
+        self.share = convolve_states(self.h, self.weight, self.outside)  # (B, 4h, W)
+        if condition is not None:
+            self.share = self.share + condition
 
-    def start_row(self) -> None:
-        """Finish the row computed so far and compute what the next one takes from its states."""
-        self.above[self.reach : -self.reach] = self.row
-        windows = self.above.unfold(0, 2 * self.reach + 1, 1)  # (W, B, h, k)
-        windows = windows.transpose(2, 3).flatten(2).flatten(0, 1)  # (W·B, k·h)
-        shares = self.gates.shares.flatten(0, 1)  # (W·B, 4h)
-        torch.addmm(self.gates.bias, windows, self.taps, out=shares)
+    def put(self, x: Tensor, column: int, colour: int = 0) -> None:
+        self.inputs.put(x, column, colour)
 
-    def slot(self, column: int, colour: int = 0):
-        """Return the array that takes the input features of one colour of one pixel."""
-        return self.gates.slot(column, colour)
-
-    def compute(self, column: int, colour: int = 0):
-        """Return the hidden state of one colour of one pixel as an array (B, features)."""
-        self.gates.compute(column, colour)
-        cell, memory, hidden = self.places[colour]
-        cell.advance(memory[column], hidden[column])
-        return hidden[column]
+    def read(self, column: int, colour: int = 0) -> Tensor:
+        here = (slice(None), self.groups[colour], column)
+        # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_above + K^is ⊛ x)
+        share = self.share[:, self.targets[colour], column]  # (B, 4h of this colour)
+        o, f, i, g = gates(share + self.inputs.read(column, colour))
+        # c = f · c_above + i · g
+        self.c[here] = f * self.c[here] + i * g
+        # h = o · tanh(c)
+        self.h[here] = o * torch.tanh(self.c[here])
+        return self.h[here]

@@ -4,11 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.checks import checked_images, whole_number
-from pixeledu.drawing import uniform
 from pixeledu.likelihood import batch_size_for, nats, summary
 from pixeledu.models import AutoregressiveModel
 from pixeledu.noise import SharedNoise
-from pixeledu.sampling import sample
+from pixeledu.sampling import sample, uniform
 from pixeledu.training.processes import ProcessGroup
 
 

@@ -9,10 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from pixeledu import build_model, complete, sample
-from pixeledu.drawing import Drawing
+from pixeledu.fast import convolution, lstm
 from pixeledu.fast.arithmetic import TorchArithmetic
 from pixeledu.fast.cuda_graphs import Repeated
-from pixeledu.layers import diagonal_bilstm, masked_conv
+from pixeledu.sampling import Drawing
 
 MODELS = ("pixelcnn", "row-lstm", "diagonal-bilstm", "gated-pixelcnn")
 # They look at the value of a tensor, or carry a Python number to the GPU: no recording has them.
@@ -77,14 +77,15 @@ def tape(function):
 @pytest.fixture
 def through_torch(monkeypatch):
     """Let steps compute through PyTorch, as they do on a GPU."""
-    for module in (masked_conv, diagonal_bilstm):
+    for module in (convolution, lstm):
         monkeypatch.setattr(module, "arithmetic_for", lambda tensor: TorchArithmetic)
 
 
 def replayed(model, n, height, width, images=None, known=None, temperature=1.0):
     """Draw with rows that are replayed from the tape."""
     generator = torch.Generator().manual_seed(3)
-    drawing = Drawing(model, n, height, width, temperature, None, images, known, generator)
+    drawing = Drawing(model, n, height, width, temperature, generator)
+    drawing.keep(images, known)
     with torch.inference_mode():
         rows = partial(drawing._row, model.steps(n, width), None)
         return drawing._draw(Repeated(rows, record=tape), progress=False)

@@ -1,0 +1,152 @@
+"""What an image depends on besides its own pixels: its class, or a smaller image of the same scene.
+
+A condition is known before the first pixel is drawn. It is a map, (B, features, H, W), or the same
+for all pixels, (B, features, 1, 1). Every block adds it to its own features before its
+non-linearity, without a mask; in the step face it is part of what a row starts with.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pixeledu.checks import check_image_shape, checked_images, whole_number
+
+
+class Condition(nn.Module):
+    """Turn the labels of images, or smaller images, into the condition of a model.
+
+    Args:
+        channels: colours of the images.
+        levels: values a pixel can take.
+        features: features of the condition.
+        classes: number of classes the labels come from; None for a model that knows none.
+        guide: how many times smaller the guide is than the image, in height and in width; None for
+            a model that has none.
+    Raises:
+        ValueError: a number is out of range.
+    Source: van den Oord et al. 2016, section 3.6 (the guide: "multi-scale"); van den Oord et al.
+        2016, "Conditional Image Generation with PixelCNN Decoders", section 2.3 (the labels).
+    """
+
+    def __init__(
+        self, channels: int, levels: int, features: int, classes: int | None, guide: int | None
+    ):
+        super().__init__()
+        self.channels, self.levels, self.classes, self.guide = channels, levels, classes, guide
+        if classes is not None:
+            self.label = nn.Embedding(whole_number("classes", classes, least=2), features)
+        if guide is not None:
+            whole_number("guide", guide, least=2)
+            self.read = nn.Conv2d(channels, features, 3, padding=1)
+            self.mix = nn.Conv2d(features, features, 3, padding=1)
+            self.enlarge = nn.ConvTranspose2d(features, features, guide, stride=guide)
+
+    def forward(
+        self, labels: Tensor | None, guide: Tensor | None, batch: int, height: int, width: int
+    ) -> Tensor | None:
+        """Compute the condition of some images.
+
+        Args:
+            labels: class of each image, integers 0 … classes-1, shape (B,).
+            guide: values 0 … levels-1, shape (B, C, height / factor, width / factor).
+            batch, height, width: of the images.
+        Returns:
+            The condition, (B, features, H, W), or (B, features, 1, 1) where labels are all there
+            is; None for a model that depends on nothing.
+        Raises:
+            ValueError: what the model needs is missing or does not fit, or is more than it needs.
+        """
+        self._check_labels(labels, batch)
+        self._check_guide(guide, batch, height, width)
+        condition = None
+        if labels is not None:
+            condition = self.label(labels.long())[:, :, None, None]  # (B, features, 1, 1)
+        if guide is not None:
+            scaled = guide.to(self.read.weight.dtype) * (2 / (self.levels - 1)) - 1
+            small = self.mix(F.relu(self.read(scaled)))  # (B, features, h, w)
+            large = self.enlarge(F.relu(small))  # (B, features, H, W)
+            condition = large if condition is None else condition + large
+        return condition
+
+    def _check_labels(self, labels: Tensor | None, batch: int) -> None:
+        if self.classes is None:
+            if labels is not None:
+                raise ValueError("labels must be None: the model knows no classes")
+            return
+        if labels is None:
+            raise ValueError(f"labels are needed: the model knows {self.classes} classes")
+        checked_labels(labels, self.classes, batch)
+
+    def _check_guide(self, guide: Tensor | None, batch: int, height: int, width: int) -> None:
+        if self.guide is None:
+            if guide is not None:
+                raise ValueError("guide must be None: the model draws from no smaller image")
+            return
+        if guide is None:
+            raise ValueError(
+                f"guide is needed: the model draws from an image {self.guide} times smaller"
+            )
+        check_image_shape(guide, self.channels, "guide")
+        checked_images(self, guide, "guide")
+        expected = (batch, self.channels, height / self.guide, width / self.guide)
+        if tuple(guide.shape) != expected:
+            raise ValueError(
+                f"guide must have shape (B, C, H / {self.guide}, W / {self.guide}), for these "
+                f"images {expected}, got {tuple(guide.shape)}"
+            )
+
+
+def checked_labels(labels: Tensor, classes: int, n: int) -> Tensor:
+    """Return `labels` if they are n integers from 0 to classes - 1.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    if not isinstance(labels, Tensor):
+        raise ValueError(f"labels must be a torch.Tensor, got {type(labels).__name__}")
+    kind = labels.dtype
+    if kind.is_floating_point or kind.is_complex or kind == torch.bool or labels.shape != (n,):
+        raise ValueError(
+            f"labels must be integers of shape ({n},), got {kind} of shape {tuple(labels.shape)}"
+        )
+    if n and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"labels must be 0 to {classes - 1}, got {labels.min().item()} to {labels.max().item()}"
+        )
+    return labels
+
+
+def shrink(images: Tensor, factor: int) -> Tensor:
+    """Make the guide of images: each of its pixels is the mean of a square of them, rounded.
+
+    Args:
+        images: integers, shape (B, C, H, W) with H and W multiples of the factor.
+        factor: how many times smaller the guide is.
+    Returns:
+        Tensor of shape (B, C, H / factor, W / factor), of the type of the images.
+    Raises:
+        ValueError: H or W is no multiple of the factor.
+    """
+    height, width = images.shape[2:]
+    if height % factor or width % factor:
+        raise ValueError(
+            f"images must have a height and a width that {factor} divides, for a guide {factor} "
+            f"times smaller, got {height}×{width}"
+        )
+    squares = images.unflatten(2, (-1, factor)).unflatten(4, (-1, factor))  # (B, C, h, f, w, f)
+    sums = squares.long().sum(dim=(3, 5))  # (B, C, h, w)
+    return ((2 * sums + factor**2) // (2 * factor**2)).to(images.dtype)  # halves are rounded up
+
+
+def condition_layer(condition_features: int | None, features: int) -> nn.Conv2d | None:
+    """Make what turns a condition into what a block adds to its own features: a 1×1 convolution."""
+    if condition_features is None:
+        return None
+    return nn.Conv2d(condition_features, features, 1, bias=False)
+
+
+def project(layer: nn.Conv2d | None, condition: Tensor | None) -> Tensor | None:
+    """Apply a `condition_layer` to a row of a condition: (B, its features, W) -> (B, features, W)."""
+    if condition is None:
+        return None
+    return layer.weight.detach()[:, :, 0, 0] @ condition
