@@ -18,7 +18,7 @@ from pixeledu import __version__, best_device, load_images, nats
 from pixeledu.checkpoints import LAST, load_checkpoint, read_info, save_checkpoint
 from pixeledu.data import SPLITS
 from pixeledu.files import write_atomically
-from pixeledu.likelihood import measure
+from pixeledu.measuring import measure
 from pixeledu.pretrained import WEIGHTS
 from pixeledu.training.folder import METRICS, fingerprint, sha256_of
 

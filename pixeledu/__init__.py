@@ -6,27 +6,25 @@ widgets) are imported when first used.
 
 from importlib import import_module
 
+from pixeledu.causality import CausalityReport, check_causality
 from pixeledu.devices import best_device
 from pixeledu.fast.memory import keep_freed_memory
-from pixeledu.inspection import CausalityReport, check_causality, receptive_field
+from pixeledu.inspection import receptive_field
 from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM, skew, unskew
 from pixeledu.likelihood import bits_per_dim, nats
 from pixeledu.masks import causal_mask, colour_groups
-from pixeledu.models import (
-    PAPER_CONFIGS,
-    GatedPixelCNN,
-    PixelCNN,
-    PixelRNN,
-    build_model,
-)
-from pixeledu.noise import SharedNoise
-from pixeledu.sampling import Trace, complete, sample, sample_trace
+from pixeledu.models import GatedPixelCNN, PixelCNN, PixelRNN
+from pixeledu.registry import PAPER_CONFIGS, build_model
+from pixeledu.sampling import complete, sample
 
 __version__ = "0.1.0"
 
 keep_freed_memory()
 
 _LOADED_WHEN_USED = {
+    "SharedNoise": "web.noise",
+    "Trace": "tracing",
+    "sample_trace": "tracing",
     "ImageData": "data",
     "load_images": "data",
     "fit": "training",
@@ -58,8 +56,6 @@ __all__ = [
     "PixelCNN",
     "PixelRNN",
     "RowLSTM",
-    "SharedNoise",
-    "Trace",
     "best_device",
     "bits_per_dim",
     "build_model",
@@ -70,7 +66,6 @@ __all__ = [
     "nats",
     "receptive_field",
     "sample",
-    "sample_trace",
     "skew",
     "unskew",
     *_LOADED_WHEN_USED,

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.devices import usable_device
-from pixeledu.models import AutoregressiveModel, build_model
+from pixeledu.models import AutoregressiveModel
+from pixeledu.registry import build_model
 from pixeledu.tensor_files import (
     DTYPES,
     Announced,

@@ -150,3 +150,23 @@ def project(layer: nn.Conv2d | None, condition: Tensor | None) -> Tensor | None:
     if condition is None:
         return None
     return layer.weight.detach()[:, :, 0, 0] @ condition
+
+
+def random_conditions(
+    model, shape: tuple[int, int, int], given: dict, generator
+) -> dict[str, Tensor]:
+    """What a model is called with besides one image: what is given, else chosen at random."""
+    channels, height, width = shape
+    classes, factor = getattr(model, "classes", None), getattr(model, "guide", None)
+    chosen = {name: x.cpu() for name, x in given.items() if x is not None}
+    if isinstance(classes, int) and "labels" not in chosen:
+        chosen["labels"] = torch.randint(classes, (1,), generator=generator, device="cpu")
+    if isinstance(factor, int) and "guide" not in chosen:
+        small = (1, channels, height // factor, width // factor)
+        chosen["guide"] = torch.randint(model.levels, small, generator=generator, device="cpu")
+    return chosen
+
+
+def repeated(conditions: dict[str, Tensor], n: int) -> dict[str, Tensor]:
+    """The same conditions for n images."""
+    return {name: x.repeat(n, *[1] * (x.dim() - 1)) for name, x in conditions.items()}

@@ -1,19 +1,27 @@
 """How well a model predicts images: nats per image and bits per dimension."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu.checks import checked_images, whole_number
+from pixeledu.conditions import checked_labels, shrink
 
-BATCH = 256  # images in one forward pass, or fewer if they are large:
-LOGITS = 2**26  # numbers in what a model says of a batch; as float32 256 MB
+BATCH = 256  # images in one forward pass
 
 
 @torch.no_grad()
-def nats(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> Tensor:
+def nats(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor | None = None,
+    guide: Tensor | None = None,
+    *,
+    batch_size: int = BATCH,
+) -> Tensor:
     """Measure the surprise of a model at each image: -log p(x), natural logarithm.
 
     The model is switched to evaluation mode for the measurement. Nothing is differentiated: to
@@ -22,40 +30,111 @@ def nats(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> Tensor:
     Args:
         model: maps images (B, C, H, W) to logits (B, levels, C, H, W).
         images: integers 0 … levels-1, shape (B, C, H, W), on any device.
+        labels: class of each image, shape (B,), for a model that knows classes: -log p(x | class) is
+            measured. Without them it is -log p(x), where every class is equally probable.
+        guide: the smaller images, for a model that has a guide: -log p(x | guide) is measured. Left
+            out, they are made of the images, as in training (`conditions.shrink`).
         batch_size: images in one forward pass.
     Returns:
         float64 tensor of shape (B,) on the CPU: nats, summed over all values of the image.
     Raises:
-        ValueError: the images are not of the model's shape, type or range.
+        ValueError: the images are not of the model's shape, type or range, or labels or guide do
+            not fit.
+        FloatingPointError: the model's logits hold NaN.
     Source: van den Oord et al. 2016, section 5.1 (MNIST is reported so).
     """
     checked_images(model, images)
     whole_number("batch_size", batch_size)
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    try:
-        parts = [
-            _nats_of_batch(model, batch.to(device)).cpu() for batch in images.split(batch_size)
-        ]
-    finally:
-        model.train(was_training)
+    classes = getattr(model, "classes", None)
+    if classes is not None and labels is None:
+        each = class_nats(model, images, guide, batch_size=batch_size)  # (B, classes)
+        # p(x) = Σ_c p(x | c) / classes
+        return -torch.logsumexp(-each, dim=1) + math.log(classes)
+    if labels is not None and classes is not None:
+        checked_labels(labels, classes, len(images))
+    parts = [
+        _nats_of_batch(model, *batch)
+        for batch in _batches(images, labels, guide, batch_size=batch_size)
+    ]
     return torch.cat(parts).double()
 
 
-def _nats_of_batch(model: nn.Module, images: Tensor) -> Tensor:
+def class_nats(
+    model: nn.Module, images: Tensor, guide: Tensor | None = None, *, batch_size: int = BATCH
+) -> Tensor:
+    """Measure -log p(x | c) for every class c: by Bayes' rule the class with the least is the likeliest.
+
+    Args:
+        model: a model that knows classes.
+        images, guide, batch_size: as for `nats`.
+    Returns:
+        float64 tensor of shape (B, classes) on the CPU.
+    Raises:
+        ValueError: the model knows no classes; else as for `nats`.
+    """
+    if getattr(model, "classes", None) is None:
+        raise ValueError("model must know classes (classes=10, say) for nats of each class")
+    columns = [
+        nats(model, images, torch.full((len(images),), label), guide, batch_size=batch_size)
+        for label in range(model.classes)
+    ]
+    return torch.stack(columns, dim=1)
+
+
+def _batches(*given: Tensor | None, batch_size: int) -> Iterator[tuple[Tensor | None, ...]]:
+    """Cut what is given into batches; what is None stays None. No images are one empty batch."""
+    for start in range(0, max(1, len(given[0])), batch_size):
+        yield tuple(x if x is None else x[start : start + batch_size] for x in given)
+
+
+def _nats_of_batch(
+    model: nn.Module, images: Tensor, labels: Tensor | None, guide: Tensor | None
+) -> Tensor:
+    device = next(model.parameters()).device
+    images = images.to(device)
+    was_training = model.training
+    model.eval()
+    try:
+        logits = model(images, **conditions_for(model, images, labels, guide))
+    finally:
+        model.train(was_training)
     # -log p(x) = - Σ_i log p(x_i | x_1 … x_{i-1})
-    losses = F.cross_entropy(model(images).float(), images.long(), reduction="none")  # (B, C, H, W)
-    return losses.flatten(1).sum(1)  # (B,)
+    losses = F.cross_entropy(logits.float(), images.long(), reduction="none")  # (B, C, H, W)
+    values = losses.flatten(1).sum(1).cpu()  # (B,)
+    if values.isnan().any():
+        raise FloatingPointError("the logits of the model hold NaN: its weights are broken")
+    return values
 
 
-def bits_per_dim(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> float:
+def conditions_for(
+    model: nn.Module, images: Tensor, labels: Tensor | None = None, guide: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Return what a model is called with besides images: only what it knows of.
+
+    Args:
+        model: any model; one that has a `guide` gets it made of the images, if there is none.
+        images: shape (B, C, H, W); what is returned is on their device.
+        labels, guide: as for `nats`.
+    """
+    factor = getattr(model, "guide", None)
+    if factor is not None and guide is None:
+        guide = shrink(images, factor)
+    given = {"labels": labels, "guide": guide}
+    return {name: x.to(images.device) for name, x in given.items() if x is not None}
+
+
+def bits_per_dim(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor | None = None,
+    guide: Tensor | None = None,
+    *,
+    batch_size: int = BATCH,
+) -> float:
     """Measure the mean surprise at one value of an image, in bits.
 
     Args:
-        model: maps images (B, C, H, W) to logits (B, levels, C, H, W).
-        images: integers 0 … levels-1, shape (B, C, H, W), at least one image.
-        batch_size: images in one forward pass.
+        model, images, labels, guide, batch_size: as for `nats`; at least one image.
     Returns:
         Mean nats per image / (C·H·W · ln 2). A uniform guess scores log2(levels).
     Raises:
@@ -65,43 +144,5 @@ def bits_per_dim(model: nn.Module, images: Tensor, batch_size: int = BATCH) -> f
     checked_images(model, images)
     if not len(images):
         raise ValueError("images is empty: there is nothing to average, pass at least one image")
-    return nats(model, images, batch_size).mean().item() / (images[0].numel() * math.log(2))
-
-
-def measure(model: nn.Module, images: Tensor) -> dict[str, float]:
-    """Measure how well a model predicts images, with the uncertainty of the mean.
-
-    Args:
-        model: maps images (B, C, H, W) to logits (B, levels, C, H, W).
-        images: integers 0 … levels-1, shape (B, C, H, W), at least one image.
-    Returns:
-        See `summary`.
-    Raises:
-        ValueError: the images are not of the model's shape, type or range.
-    """
-    checked_images(model, images)
-    return summary(nats(model, images, batch_size_for(model, images)), images)
-
-
-def summary(values: Tensor, images: Tensor) -> dict[str, float]:
-    """Sum up what `nats` has measured.
-
-    Args:
-        values: nats of each image, float64, shape (B,).
-        images: the images, shape (B, C, H, W).
-    Returns:
-        "mean" nats of an image, their "standard_error" (NaN for one image), "bits_per_dim" and the
-        number of "images".
-    """
-    mean, alone = values.mean().item(), len(values) == 1
-    return {
-        "mean": mean,
-        "standard_error": math.nan if alone else values.std().item() / math.sqrt(len(values)),
-        "bits_per_dim": mean / (images[0].numel() * math.log(2)),
-        "images": len(values),
-    }
-
-
-def batch_size_for(model: nn.Module, images: Tensor) -> int:
-    """Return how many of these images one forward pass can measure in moderate memory."""
-    return max(1, min(BATCH, LOGITS // (model.levels * math.prod(images.shape[1:]))))
+    values = nats(model, images, labels, guide, batch_size=batch_size)
+    return values.mean().item() / (images[0].numel() * math.log(2))

@@ -39,7 +39,8 @@ def colour_groups(features: int, channels: int, gates: int = 1) -> Tensor:
             f"features must be at least channels, so that each colour has one, "
             f"got features={size} for channels={channels}"
         )
-    return (torch.arange(size) * channels // size).repeat(gates)
+    # Always on the CPU: such tensors index those of any device.
+    return (torch.arange(size, device="cpu") * channels // size).repeat(gates)
 
 
 def group_slices(features: int, channels: int) -> list[slice]:
@@ -101,7 +102,8 @@ def causal_mask(
     source = colour_groups(in_features, channels)[None, :]  # (1, in)
     target = colour_groups(out_features, channels, gates)[:, None]  # (out, 1)
 
-    mask = torch.ones(out_features, in_features, height // 2 + 1, width, dtype=torch.bool)
+    shape = (out_features, in_features, height // 2 + 1, width)
+    mask = torch.ones(shape, dtype=torch.bool, device="cpu")
     mask[:, :, -1, width // 2] = source < target if mask_type == "A" else source <= target
     mask[:, :, -1, width // 2 + 1 :] = False
     return mask

@@ -1,7 +1,5 @@
 """The models of the book: integer images in, the logits of every value of every pixel out."""
 
-from functools import partial
-
 from torch import Tensor, nn
 
 from pixeledu import fast
@@ -40,10 +38,11 @@ class AutoregressiveModel(nn.Module):
         levels: int,
         hidden: int,
         layers: int,
-        classes: int | None,
-        guide: int | None,
-        output: str,
-        dropout: float,
+        *,
+        classes: int | None = None,
+        guide: int | None = None,
+        output: str = "softmax",
+        dropout: float = 0.0,
     ):
         super().__init__()
         self.channels = whole_number("channels", channels)
@@ -182,27 +181,16 @@ class PixelCNN(ResidualModel):
         levels: values a pixel can take, 2 to 256.
         hidden: the paper's h; the trunk carries 2h features.
         layers: number of residual blocks.
-        classes, guide, output, dropout: see `AutoregressiveModel`.
+        options: classes, guide, output and dropout; see `AutoregressiveModel`.
     Raises:
         ValueError: a number is out of range, or `hidden` is less than `channels`.
     Source: van den Oord et al. 2016, table 1 and figure 5.
     """
 
     def __init__(
-        self,
-        channels: int = 1,
-        levels: int = 2,
-        hidden: int = 64,
-        layers: int = 7,
-        *,
-        classes: int | None = None,
-        guide: int | None = None,
-        output: str = "softmax",
-        dropout: float = 0.0,
+        self, channels: int = 1, levels: int = 2, hidden: int = 64, layers: int = 7, **options
     ):
-        super().__init__(
-            "pixelcnn", channels, levels, hidden, layers, classes, guide, output, dropout
-        )
+        super().__init__("pixelcnn", channels, levels, hidden, layers, **options)
 
     def _block(self) -> nn.Module:
         return ResidualBlock(self.hidden, self.channels, self.condition_features, self.dropout)
@@ -217,7 +205,7 @@ class PixelRNN(ResidualModel):
         levels: values a pixel can take, 2 to 256.
         hidden: the paper's h; each LSTM has h features, the trunk carries 2h.
         layers: number of LSTM layers.
-        classes, guide, output, dropout: see `AutoregressiveModel`.
+        options: classes, guide, output and dropout; see `AutoregressiveModel`.
     Raises:
         ValueError: the cell is unknown, a number is out of range, or `hidden` is less than
             `channels`.
@@ -231,18 +219,12 @@ class PixelRNN(ResidualModel):
         levels: int = 2,
         hidden: int = 16,
         layers: int = 7,
-        *,
-        classes: int | None = None,
-        guide: int | None = None,
-        output: str = "softmax",
-        dropout: float = 0.0,
+        **options,
     ):
         if cell not in _CELLS:
             raise ValueError(f"cell must be one of: {', '.join(_CELLS)}; got {cell!r}")
         self._cell = cell
-        super().__init__(
-            _CELLS[cell], channels, levels, hidden, layers, classes, guide, output, dropout
-        )
+        super().__init__(_CELLS[cell], channels, levels, hidden, layers, **options)
 
     def _block(self) -> nn.Module:
         return RecurrentBlock(
@@ -261,7 +243,7 @@ class GatedPixelCNN(AutoregressiveModel):
         levels: values a pixel can take, 2 to 256.
         hidden: features of each of the two maps.
         layers: number of gated blocks after the one that reads the image.
-        classes, guide, output, dropout: see `AutoregressiveModel`.
+        options: classes, guide, output and dropout; see `AutoregressiveModel`.
     Raises:
         ValueError: a number is out of range, or `hidden` is less than `channels`.
     Source: van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders",
@@ -269,20 +251,9 @@ class GatedPixelCNN(AutoregressiveModel):
     """
 
     def __init__(
-        self,
-        channels: int = 1,
-        levels: int = 2,
-        hidden: int = 64,
-        layers: int = 7,
-        *,
-        classes: int | None = None,
-        guide: int | None = None,
-        output: str = "softmax",
-        dropout: float = 0.0,
+        self, channels: int = 1, levels: int = 2, hidden: int = 64, layers: int = 7, **options
     ):
-        super().__init__(
-            "gated-pixelcnn", channels, levels, hidden, layers, classes, guide, output, dropout
-        )
+        super().__init__("gated-pixelcnn", channels, levels, hidden, layers, **options)
 
     def _first_layer(self) -> nn.Module:
         condition = self.condition_features
@@ -299,61 +270,3 @@ class GatedPixelCNN(AutoregressiveModel):
         for block in self.blocks:
             vertical, horizontal = block(vertical, horizontal, *given)  # (B, h, H, W) each
         return horizontal
-
-
-_MODELS = {
-    "pixelcnn": PixelCNN,
-    "row-lstm": partial(PixelRNN, "row"),
-    "diagonal-bilstm": partial(PixelRNN, "diagonal"),
-    "gated-pixelcnn": GatedPixelCNN,
-}
-
-_MNIST, _CIFAR10 = {"channels": 1, "levels": 2}, {"channels": 3, "levels": 256}
-# The models whose likelihoods the paper reports, by name: what `build_model` takes for each.
-# Source: van den Oord et al. 2016, sections 5.5 and 5.6.
-PAPER_CONFIGS = {
-    "mnist-row-lstm": {"model": "row-lstm", **_MNIST, "hidden": 16, "layers": 7},
-    "mnist-diagonal-bilstm-1": {"model": "diagonal-bilstm", **_MNIST, "hidden": 32, "layers": 1},
-    "mnist-diagonal-bilstm-7": {"model": "diagonal-bilstm", **_MNIST, "hidden": 16, "layers": 7},
-    "cifar10-row-lstm": {"model": "row-lstm", **_CIFAR10, "hidden": 128, "layers": 12},
-    "cifar10-diagonal-bilstm": {
-        "model": "diagonal-bilstm",
-        **_CIFAR10,
-        "hidden": 128,
-        "layers": 12,
-    },
-}
-
-MODEL_NAMES = (*_MODELS, *PAPER_CONFIGS)
-
-
-def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
-    """Build a model by name, or again from the `config` of another one.
-
-    Args:
-        name: "pixelcnn", "row-lstm", "diagonal-bilstm" or "gated-pixelcnn", or a name of
-            `PAPER_CONFIGS`, whose arguments `config` then changes; may be left out if `config`
-            holds it as "model".
-        config: the arguments of the model's class.
-    Returns:
-        The model, freshly initialised, on the CPU.
-    Raises:
-        ValueError: the name is unknown or contradicts the config, or an argument is not one of
-            the model's or is out of range.
-
-    Example:
-        >>> model = build_model("pixelcnn", hidden=16, layers=2)
-        >>> twin = build_model(**model.config)
-    """
-    if name in PAPER_CONFIGS:
-        config = PAPER_CONFIGS[name] | config
-        name = None
-    stated = config.pop("model", name)
-    name = name or stated
-    if name not in _MODELS or stated != name:
-        known = ", ".join(MODEL_NAMES)
-        raise ValueError(f"model must be one of: {known}; got {name!r}, in config {stated!r}")
-    try:
-        return _MODELS[name](**config)
-    except TypeError as error:
-        raise ValueError(f"config does not fit {name}: {error}") from error

@@ -1,4 +1,4 @@
-"""Drawing images value by value: new ones, the missing part of given ones, and a trace to replay.
+"""Drawing images value by value: new ones, and the missing part of given ones.
 
 There are two methods. The naive one runs the whole model for every value and throws away all but
 one pixel of the result: C·H·W forward passes. The cached one keeps what it has computed and does
@@ -7,7 +7,6 @@ On a GPU the rows of the cached one can be replayed from a recording.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -17,7 +16,6 @@ from pixeledu.checks import check_image_shape, checked_images, whole_number
 from pixeledu.conditions import checked_labels
 from pixeledu.fast.threads import at_most
 from pixeledu.models import AutoregressiveModel
-from pixeledu.noise import SharedNoise
 from pixeledu.steps import Steps
 
 
@@ -33,7 +31,7 @@ def sample(
     images: Tensor | None = None,
     known: Tensor | None = None,
     method: str = "cached",
-    generator: torch.Generator | SharedNoise | None = None,
+    generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> Tensor:
     """Draw images from a model, row by row, left to right, R then G then B.
@@ -77,7 +75,7 @@ def complete(
     labels: Tensor | None = None,
     guide: Tensor | None = None,
     method: str = "cached",
-    generator: torch.Generator | SharedNoise | None = None,
+    generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> Tensor:
     """Draw the unknown part of images; known pixels come back untouched.
@@ -111,58 +109,6 @@ def complete(
         progress=progress,
     )
     return drawn.to(images.device)
-
-
-@dataclass(frozen=True)
-class Trace:
-    """One image and the distribution that each of its values was drawn from.
-
-    Attributes:
-        image: the finished image, uint8, shape (C, H, W).
-        probabilities: float32, shape (H, W, C, levels): row by row, left to right, R then G then B.
-        known: bool, shape (C, H, W): true where the value was given and not drawn.
-    """
-
-    image: Tensor
-    probabilities: Tensor
-    known: Tensor
-
-    @property
-    def levels(self) -> int:
-        """Values a pixel can take."""
-        return self.probabilities.shape[-1]
-
-
-def sample_trace(
-    model: AutoregressiveModel,
-    height: int,
-    width: int,
-    *,
-    temperature: float = 1.0,
-    labels: Tensor | None = None,
-    guide: Tensor | None = None,
-    images: Tensor | None = None,
-    known: Tensor | None = None,
-    generator: torch.Generator | SharedNoise | None = None,
-) -> Trace:
-    """Draw one image and keep every distribution on the way, for a widget or a figure to replay.
-
-    Args:
-        model, height, width, temperature, labels, guide, images, known, generator: as for `sample`
-            with n = 1.
-    Returns:
-        The image with its distributions, after the temperature, on the CPU.
-    Raises:
-        ValueError: an argument is out of range or contradicts another.
-    """
-    drawing = Drawing(model, 1, height, width, temperature, generator)
-    drawing.depend_on(labels, guide)
-    drawing.keep(images, known)
-    seen = []
-    image = drawing.run("cached", watch=lambda probabilities: seen.append(probabilities[0].cpu()))
-    shape = (height, width, model.channels, model.levels)
-    given = torch.zeros(drawing.shape[1:], dtype=torch.bool) if known is None else drawing.known[0]
-    return Trace(image[0].cpu(), torch.stack(seen).float().view(shape), given.cpu().clone())
 
 
 class Drawing:
@@ -248,7 +194,12 @@ class Drawing:
         images = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
         for row in _rows(self.shape[2], progress):
             given = () if self.known is None else (self.images[:, :, row], self.known[:, :, row])
-            images[:, :, row] = draw_row(self._noise(row), *given)  # (n, C, W)
+            values = draw_row(self._noise(row), *given)  # (n, C, W)
+            if (values < 0).any():
+                raise FloatingPointError(
+                    f"the logits of the model hold NaN or infinity in row {row}: its weights are broken"
+                )
+            images[:, :, row] = values
         return images
 
     def _row(
@@ -267,10 +218,10 @@ class Drawing:
             noise: a uniform number for each value, shape (W·C, n, 1).
             images, known: the row of what is known, each of shape (n, C, W).
         Returns:
-            The values, shape (n, C, W).
+            The values, shape (n, C, W); -1 where the model says nothing that could be drawn.
         """
         n, channels, _, width = self.shape
-        drawn = []
+        drawn, last = [], []
         steps.start_row()
         with at_most(steps.threads):
             for place, noise_ in enumerate(noise.unbind()):
@@ -284,7 +235,9 @@ class Drawing:
                 if watch is not None:
                     watch(probabilities)
                 drawn.append(values)
-        return torch.stack(drawn).view(width, channels, n).permute(2, 1, 0)
+                last.append(probabilities[:, -1])  # NaN as soon as one of them is
+        values = torch.where(torch.stack(last).isnan(), -1, torch.stack(drawn))  # (W·C, n)
+        return values.view(width, channels, n).permute(2, 1, 0)
 
     def _noise(self, row: int) -> Tensor:
         """Draw a uniform number for each value of a row; known values use theirs up as well."""

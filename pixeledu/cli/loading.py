@@ -74,7 +74,7 @@ def measured(model: nn.Module, images: Tensor) -> str:
 
 
 def in_words(numbers: dict[str, float]) -> str:
-    """Write what `likelihood.measure` gives in one line."""
+    """Write what `measuring.measure` gives in one line."""
     return (
         f"{numbers['mean']:.2f} nats (standard error {numbers['standard_error']:.2f}), "
         f"{numbers['bits_per_dim']:.4f} bits/dim, {numbers['images']} images"

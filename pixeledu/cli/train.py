@@ -11,8 +11,8 @@ from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
 from pixeledu.cli.arguments import IMAGE_SETS, add_device, add_option, seed
 from pixeledu.cli.loading import load_split, measured
 from pixeledu.data import SPLITS, load_images
-from pixeledu.models import MODEL_NAMES, build_model
 from pixeledu.pretrained import list_pretrained, pretrained_file
+from pixeledu.registry import MODEL_NAMES, build_model
 from pixeledu.training import fit
 from pixeledu.training.loop import PRECISIONS
 from pixeledu.training.processes import current_group

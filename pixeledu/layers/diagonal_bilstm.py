@@ -132,14 +132,7 @@ class DiagonalBiLSTM(nn.Module):
         return hidden.unbind(1)
 
     def steps(self, batch: int, width: int) -> Steps:
-        """Start a computation pixel by pixel; see `pixeledu.steps`.
-
-        Args:
-            batch: images drawn side by side.
-            width: their width in pixels.
-        Returns:
-            The step face of this layer, with the weights as they are now.
-        """
+        """Start a computation pixel by pixel; see `pixeledu.steps`."""
         return fast.steps_of(self, DiagonalBiLSTMSteps)(self, batch, width)
 
     def extra_repr(self) -> str:

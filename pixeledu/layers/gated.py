@@ -108,14 +108,7 @@ class GatedBlock(nn.Module):
         return new_vertical, new_horizontal
 
     def steps(self, batch: int, width: int) -> Steps:
-        """Start a computation pixel by pixel; see `pixeledu.steps`.
-
-        Args:
-            batch: images drawn side by side.
-            width: their width in pixels.
-        Returns:
-            The step face of this block, with the weights as they are now.
-        """
+        """Start a computation pixel by pixel; see `pixeledu.steps`."""
         return fast.steps_of(self, GatedBlockSteps)(self, batch, width)
 
 

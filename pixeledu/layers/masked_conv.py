@@ -42,13 +42,12 @@ class MaskedConv2d(nn.Module):
         self.channels = channels
         self.gates = gates
         mask = causal_mask(kernel_size, mask_type, in_features, out_features, channels, gates)
-        # Derived from the arguments, so not part of the weights that are saved.
-        self.register_buffer("mask", mask, persistent=False)
-        self.masks_nothing = bool(mask.all())
-
         bound = mask[0].numel() ** -0.5
         self.weight = nn.Parameter(torch.empty(mask.shape).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(out_features).uniform_(-bound, bound))
+        # Derived from the arguments, so not part of the weights that are saved.
+        self.register_buffer("mask", mask.to(self.weight.device), persistent=False)
+        self.masks_nothing = bool(mask.all())
 
     def masked_weight(self) -> Tensor:
         """Return the weights as they act, (out, in, rows, width); the stored ones stay whole."""
@@ -68,14 +67,7 @@ class MaskedConv2d(nn.Module):
         return fast.kernel(convolve_down)(x, self.masked_weight(), self.bias)
 
     def steps(self, batch: int, width: int) -> Steps:
-        """Start a computation pixel by pixel; see `pixeledu.steps`.
-
-        Args:
-            batch: images drawn side by side.
-            width: their width in pixels.
-        Returns:
-            The step face of this layer, with the weights as they are now.
-        """
+        """Start a computation pixel by pixel; see `pixeledu.steps`."""
         return fast.steps_of(self, MaskedConv2dSteps)(self, batch, width)
 
     def extra_repr(self) -> str:

@@ -66,14 +66,7 @@ class RowLSTM(nn.Module):
         return scan(inputs, self.state_to_state, self.outside_hidden, self.outside_memory)
 
     def steps(self, batch: int, width: int) -> Steps:
-        """Start a computation pixel by pixel; see `pixeledu.steps`.
-
-        Args:
-            batch: images drawn side by side.
-            width: their width in pixels.
-        Returns:
-            The step face of this layer, with the weights as they are now.
-        """
+        """Start a computation pixel by pixel; see `pixeledu.steps`."""
         return fast.steps_of(self, RowLSTMSteps)(self, batch, width)
 
     def extra_repr(self) -> str:

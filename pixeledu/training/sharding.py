@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.checks import checked_images, whole_number
-from pixeledu.likelihood import batch_size_for, nats, summary
+from pixeledu.likelihood import nats
+from pixeledu.measuring import batch_size_for, summary
 from pixeledu.models import AutoregressiveModel
-from pixeledu.noise import SharedNoise
 from pixeledu.sampling import sample, uniform
 from pixeledu.training.processes import ProcessGroup
+from pixeledu.web.noise import SharedNoise
 
 
 def nats_in(group: ProcessGroup, model: nn.Module, images: Tensor) -> Tensor:
@@ -19,11 +20,11 @@ def nats_in(group: ProcessGroup, model: nn.Module, images: Tensor) -> Tensor:
     """
     checked_images(model, images)
     mine = images[group.shard(len(images))]
-    return group.gather(nats(model, mine, batch_size_for(model, images)), len(images))
+    return group.gather(nats(model, mine, batch_size=batch_size_for(model, images)), len(images))
 
 
 def measure_in(group: ProcessGroup, model: nn.Module, images: Tensor) -> dict[str, float]:
-    """Measure in several processes what `likelihood.measure` measures in one."""
+    """Measure in several processes what `measuring.measure` measures in one."""
     return summary(nats_in(group, model, images), images)
 
 

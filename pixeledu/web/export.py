@@ -25,7 +25,7 @@ from pixeledu.checks import checked_images
 from pixeledu.files import write_atomically
 from pixeledu.layers import MaskedConv2d
 from pixeledu.likelihood import nats
-from pixeledu.models import build_model
+from pixeledu.registry import build_model
 
 DTYPES = ("int8", "float16")
 _MAGIC = b"PXE1"

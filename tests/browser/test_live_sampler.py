@@ -10,8 +10,8 @@ import torch
 from playwright.sync_api import Locator, expect
 
 from pixeledu import build_model, load_export, sample_trace
-from pixeledu.noise import SharedNoise
 from pixeledu.png import as_rgb
+from pixeledu.web.noise import SharedNoise
 from pixeledu.web.page_models import page_models
 from pixeledu.widgets import LiveSampler
 from pixeledu.widgets.live_sampler import MANY

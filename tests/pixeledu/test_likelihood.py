@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from pixeledu import PixelCNN, bits_per_dim, build_model, likelihood, nats
-from pixeledu.likelihood import measure
+from pixeledu import PixelCNN, bits_per_dim, build_model, measuring, nats
+from pixeledu.measuring import measure
 
 
 class Uniform(nn.Module):
@@ -115,7 +115,7 @@ def test_a_batch_size_below_one_is_refused():
 
 @pytest.mark.parametrize(("numbers", "batches"), [(10**9, [7]), (100, [2, 2, 2, 1]), (1, [1] * 7)])
 def test_of_large_images_fewer_are_measured_at_once(monkeypatch, numbers, batches):
-    monkeypatch.setattr(likelihood, "LOGITS", numbers)
+    monkeypatch.setattr(measuring, "LOGITS", numbers)
     images, seen = torch.zeros(7, 3, 2, 3, dtype=torch.uint8), []
     model = Uniform(channels=3)  # 2 · 3 · 2 · 3 numbers for each image
     model.register_forward_hook(lambda module, args, _: seen.append(len(args[0])))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixeledu import PAPER_CONFIGS, PixelCNN, PixelRNN, build_model, check_causality
-from pixeledu.inspection import Offset
+from pixeledu.causality import Offset
 from pixeledu.masks import group_slices
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixeledu import build_model, complete, sample
-from pixeledu.noise import SharedNoise
+from pixeledu.web.noise import SharedNoise
 
 WORDS = st.integers(0, 2**32 - 1)
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from pixeledu.data import ImageData
-from pixeledu.models import build_model
+from pixeledu.registry import build_model
 
 _HEAD = struct.Struct("!QQ")  # bytes of JSON, bytes of tensors
 _MOST_JSON, _MOST_BYTES = 2**26, 2**29

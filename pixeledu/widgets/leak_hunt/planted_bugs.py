@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.inspection import check_causality
+from pixeledu.causality import check_causality
 from pixeledu.layers import DiagonalBiLSTM, MaskedConv2d, RowLSTM
 from pixeledu.models import GatedPixelCNN, PixelCNN, PixelRNN
 

@@ -11,10 +11,10 @@ import traitlets
 from torch import Tensor, nn
 
 from pixeledu.checks import checked_images, whole_number
-from pixeledu.noise import SharedNoise
 from pixeledu.png import as_rgb
 from pixeledu.sampling import sample
 from pixeledu.web.export import load_export
+from pixeledu.web.noise import SharedNoise
 from pixeledu.web.page_models import models_for_page
 from pixeledu.widgets.base import ROOM_FOR_CONTROLS, ROW, PageWidget, as_png
 from pixeledu.widgets.bundle import constants_of

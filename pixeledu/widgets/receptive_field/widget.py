@@ -10,7 +10,7 @@ from torch import nn
 
 from pixeledu.checks import whole_number
 from pixeledu.inspection import receptive_fields
-from pixeledu.models import build_model
+from pixeledu.registry import build_model
 from pixeledu.widgets.base import ROOM_FOR_CONTROLS, ROW, PageWidget, base64
 from pixeledu.widgets.bundle import constants_of
 

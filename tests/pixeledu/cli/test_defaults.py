@@ -6,7 +6,7 @@ import pytest
 
 from pixeledu.cli import draw, export, prepare, train
 from pixeledu.cli.parser import parser
-from pixeledu.models import build_model
+from pixeledu.registry import build_model
 
 # Words that are enough for a command, the function it calls, and which of the function's arguments
 # are options. (Drawing takes a generator where the command line takes a seed.)

@@ -656,11 +656,11 @@ def test_a_set_larger_than_the_memory_of_the_machine_opens_at_once(tmp_path):
 # (That the file of a set is mapped takes up addresses and no memory, but counts for RLIMIT_DATA.)
 LIMITED = """
 import functools, resource, sys, threading, torch
-from pixeledu import PixelCNN, cli, likelihood
+from pixeledu import PixelCNN, cli, measuring
 from pixeledu.cli import loading, prepare, train
 
 room = int(sys.argv[1])
-likelihood.LOGITS = 2**15  # one image is measured at a time
+measuring.LOGITS = 2**15  # one image is measured at a time
 threading.stack_size(2**18)
 hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
 

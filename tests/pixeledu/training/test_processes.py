@@ -21,7 +21,6 @@ from process_groups import command_line, together
 from pixeledu import PixelCNN, PixelRNN, cli, nats, sample
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info, save_checkpoint
 from pixeledu.files import LOCK
-from pixeledu.noise import SharedNoise
 from pixeledu.training import fit, processes
 from pixeledu.training.folder import METRICS, RunFolder
 from pixeledu.training.processes import (
@@ -33,6 +32,7 @@ from pixeledu.training.processes import (
 )
 from pixeledu.training.run import Run
 from pixeledu.training.sharding import nats_in, sample_in
+from pixeledu.web.noise import SharedNoise
 
 LEVELS = 3
 

@@ -12,10 +12,10 @@ from javascript import node
 from torch import Tensor, nn
 
 from pixeledu import build_model, complete, list_pretrained, load_images, load_pretrained, sample
-from pixeledu.noise import SharedNoise
 from pixeledu.pretrained import pretrained_card
 from pixeledu.web.export import export_model, load_export
 from pixeledu.web.kinds import KINDS
+from pixeledu.web.noise import SharedNoise
 
 HERE = Path(__file__).parent
 SEED = 2**32 - 5

@@ -1,0 +1,58 @@
+"""Reports as text: what the causality test has found, drawn as a map."""
+
+from itertools import product
+
+from pixeledu.causality import CausalityReport, Offset, is_past
+
+
+def causality_map(report: CausalityReport) -> str:
+    """Draw what `check_causality` has found as a small map, with the nearest offsets by name."""
+    channels, height, width = report.depends.shape[:3]
+    verdict = "causal" if report.causal else f"NOT causal: {len(report.leaks)} offsets leak"
+    coverage = "complete" if report.complete else f"{len(report.unseen)} offsets never arrive"
+    down = max((offset.row for offset in report.leaks), default=0)
+    across = range(max(1 - width, -_SHOWN), min(width, _SHOWN + 1))
+    lines = [f"{verdict}; {coverage}"]
+    for row in range(max(1 - height, -_SHOWN), min(down, _SHOWN) + 1):
+        cells = [_cell(report, row, column, channels) for column in across]
+        lines.append(f"  row {row:+d}  " + " ".join(cells).rstrip())
+    if max(height, width) - 1 > _SHOWN:
+        lines.append(f"  (cut: {_SHOWN} pixels on each side are shown)")
+    lines.append(
+        "  ■ the pixel itself   ● arrives   ◐ some colours arrive   ○ never arrives   ✗ leaks"
+    )
+    for name, offsets in (("leaks", report.leaks), ("never arrive", report.unseen)):
+        if offsets:
+            lines.append(f"  {name}: {_list(offsets, channels)}")
+    return "\n".join(lines)
+
+
+_SHOWN = 6  # rows and columns on each side of the pixel that the map has room for
+_LISTED = 8
+
+
+def _cell(report: CausalityReport, row: int, column: int, channels: int) -> str:
+    pairs = [Offset(row, column, *pair) for pair in product(range(channels), repeat=2)]
+    past = [offset for offset in pairs if is_past(offset)]
+    arriving = [offset for offset in past if offset not in report.unseen]
+    if any(offset in report.leaks for offset in pairs):
+        return "✗"
+    if (row, column) == (0, 0) and len(arriving) == len(past):
+        return "■"
+    if not past:
+        return " "
+    return "●" if len(arriving) == len(past) else "◐" if arriving else "○"
+
+
+def _list(offsets: frozenset[Offset], channels: int) -> str:
+    """Name the nearest offsets, with their colours where there are several."""
+    nearest = sorted(offsets, key=lambda o: (abs(o.row) + abs(o.column), o))[:_LISTED]
+    names = "RGB" if channels == 3 else "0123456789"
+    colours = "" if channels == 1 else " {}→{}"
+    shown = [
+        f"({o.row:+d}, {o.column:+d})"
+        + colours.format(names[o.source % len(names)], names[o.target % len(names)])
+        for o in nearest
+    ]
+    more = len(offsets) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
