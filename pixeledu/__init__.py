@@ -11,7 +11,7 @@ from pixeledu.devices import best_device
 from pixeledu.fast.memory import keep_freed_memory
 from pixeledu.inspection import receptive_field
 from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM, skew, unskew
-from pixeledu.likelihood import bits_per_dim, nats
+from pixeledu.likelihood import bits_per_dim, class_nats, nats
 from pixeledu.masks import causal_mask, colour_groups
 from pixeledu.models import GatedPixelCNN, PixelCNN, PixelRNN
 from pixeledu.registry import PAPER_CONFIGS, build_model
@@ -22,6 +22,8 @@ __version__ = "0.1.0"
 keep_freed_memory()
 
 _LOADED_WHEN_USED = {
+    "compress": "compression",
+    "decompress": "compression",
     "SharedNoise": "web.noise",
     "Trace": "tracing",
     "sample_trace": "tracing",
@@ -61,6 +63,7 @@ __all__ = [
     "build_model",
     "causal_mask",
     "check_causality",
+    "class_nats",
     "colour_groups",
     "complete",
     "nats",

@@ -27,7 +27,8 @@ PAPER_CONFIGS = {
     },
 }
 
-MODEL_NAMES = (*_MODELS, *PAPER_CONFIGS)
+KINDS = tuple(_MODELS)
+MODEL_NAMES = (*KINDS, *PAPER_CONFIGS)
 
 
 def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
