@@ -58,7 +58,10 @@ def test_nats_are_the_sum_of_minus_log_p_whatever_the_batch_size(
         places = product(*map(range, image.shape))
         expected.append(-sum(distribution[image[p], *p].log().item() for p in places))
     torch.testing.assert_close(
-        nats(model, images, batch_size), torch.tensor(expected).double(), rtol=1e-5, atol=1e-5
+        nats(model, images, batch_size=batch_size),
+        torch.tensor(expected).double(),
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
