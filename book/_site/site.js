@@ -1,16 +1,46 @@
-// A formula that is wider than the page scrolls. Only then it is a stop of the Tab key, from which
-// the arrow keys scroll it.
-const formulas = document.querySelectorAll("div.math");
+// What is wider than the page scrolls, and its edge fades where more of it is to be seen. Only then a
+// formula is a stop of the Tab key, from which the arrow keys scroll it; the theme does that for
+// tables and code.
+const wide = [...document.querySelectorAll("div.math, .pst-scrollable-table-container, .highlight > pre")];
 
-function markWideFormulas() {
-  for (const formula of formulas) {
-    formula.toggleAttribute("tabindex", formula.scrollWidth > formula.clientWidth);
-    if (formula.hasAttribute("tabindex")) formula.tabIndex = 0;
-  }
+function showEdges(elements) {
+  // All is measured before anything is changed: else the page would be laid out for each of them.
+  const rooms = elements.map((e) => [e.scrollLeft, e.scrollWidth - e.clientWidth - e.scrollLeft]);
+  elements.forEach((element, i) => {
+    const [left, right] = rooms[i];
+    element.classList.toggle("more-left", left > 1);
+    element.classList.toggle("more-right", right > 1);
+    if (!element.matches("div.math")) return;
+    if (left > 1 || right > 1) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
+  });
 }
 
-addEventListener("load", markWideFormulas);
-addEventListener("resize", markWideFormulas);
+const showAllEdges = () => showEdges(wide);
+addEventListener("load", showAllEdges);
+addEventListener("resize", showAllEdges);
+addEventListener("toggle", showAllEdges, true); // a fold has been opened
+for (const element of wide) {
+  element.addEventListener("scroll", () => showEdges([element]), { passive: true });
+}
+
+// On paper all folds are open, the page is light, and no picture is still to come.
+const forPaper = [];
+
+addEventListener("beforeprint", () => {
+  const page = document.documentElement;
+  const { theme } = page.dataset;
+  page.dataset.theme = "light";
+  forPaper.push(() => (page.dataset.theme = theme));
+  for (const fold of document.querySelectorAll("details:not([open])")) {
+    fold.open = true;
+    forPaper.push(() => (fold.open = false));
+  }
+  for (const picture of document.querySelectorAll("img[loading=lazy]")) picture.loading = "eager";
+});
+addEventListener("afterprint", () => {
+  for (const undo of forPaper.splice(0)) undo();
+});
 
 // The search page shows a line of each page it finds. From a folder a browser lets it fetch none.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;

@@ -20,8 +20,8 @@ def test_a_phone_s_first_screen_shows_the_first_button_and_the_pictures(visit):
     page = visit(FRONT, width=390).page
     page.set_viewport_size({"width": 390, "height": 664})  # what a browser's bars leave of 844
     expect(page.get_by_role("link", name="Start", exact=True)).to_be_in_viewport(ratio=1)
-    easel = page.locator("#paint .pixeledu-easel > :first-child")
-    expect(easel).to_be_in_viewport(ratio=1)
+    expect(page.locator("#paint canvas").first).to_be_in_viewport(ratio=1)
+    expect(page.locator("#paint canvas").nth(7)).to_be_in_viewport(ratio=1)
 
 
 def test_the_front_page_begins_with_sixteen_endings_of_one_top(visit):

@@ -281,6 +281,14 @@ def test_every_picture_says_in_words_what_it_shows(site, page_name):
             assert attributes["alt"].strip() or not inside_article, attributes
 
 
+def test_every_picture_has_its_size_so_that_nothing_moves_when_it_arrives(site, page_name):
+    pictures = [attributes for tag, attributes in parsed(site / page_name).tags if tag == "img"]
+    assert pictures  # at least the logo
+    for picture in pictures:
+        assert int(picture["width"]) > 0, picture
+        assert int(picture["height"]) > 0, picture
+
+
 def test_a_page_names_its_language_and_says_what_it_is_about(site, page_name):
     tags = parsed(site / page_name).tags
     assert ("html", "en") in [(tag, attributes.get("lang")) for tag, attributes in tags]
