@@ -167,9 +167,14 @@ class RunFolder:
         write_atomically(self.path / METRICS, lines.encode())
 
 
-def fingerprint(images: Tensor | None) -> str | None:
-    """Return a short text that changes when an image does."""
-    return None if images is None else sha256_of(images)[:16]
+def fingerprint(images: Tensor | None, labels: Tensor | None = None) -> str | None:
+    """Return a short text that changes when an image does, or a label where there are some."""
+    if images is None:
+        return None
+    text = sha256_of(images)
+    if labels is not None:
+        text = hashlib.sha256(f"{text} {labels.tolist()}".encode()).hexdigest()
+    return text[:16]
 
 
 def sha256_of(images: Tensor) -> str:

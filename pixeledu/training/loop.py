@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 from pixeledu.checkpoints import LAST, give_weights
 from pixeledu.checks import checked_images, whole_number
+from pixeledu.conditions import checked_labels
 from pixeledu.devices import usable_device
 from pixeledu.fast.threads import at_most
+from pixeledu.likelihood import conditions_for
 from pixeledu.streams import stderr_is_terminal
 from pixeledu.tensor_files import packed, unpacked
 from pixeledu.training.folder import RunFolder, fingerprint
@@ -74,7 +76,8 @@ def fit(
     Args:
         model: maps images (B, C, H, W) to logits (B, levels, C, H, W); has `channels`, `levels`
             and, if there is a folder, `config`. It is moved to the device and changed in place.
-        train: integers 0 … levels-1, shape (N, C, H, W), or ImageData.
+        train: integers 0 … levels-1, shape (N, C, H, W), or ImageData; with labels, for a model that
+            knows classes. The smaller images of a model with a guide are made of them.
         valid: images of the same size to measure after each epoch.
         epochs: how often each training image is seen, at most.
         batch_size: images in one step.
@@ -109,6 +112,7 @@ def fit(
         model,
         getattr(model, "_orig_mod", model),
     )  # compiled, it keeps the plain one there
+    labels, valid_labels = _labels_of(model, train, "train"), _labels_of(model, valid, "valid")
     train, valid = _checked_images(model, train, valid)
     settings = {
         "epochs": whole_number("epochs", epochs),
@@ -134,7 +138,7 @@ def fit(
 
     keep = None
     if folder is not None:
-        settings |= {"train": fingerprint(train), "valid": fingerprint(valid)}
+        settings |= {"train": fingerprint(train, labels), "valid": fingerprint(valid, valid_labels)}
         info = {"size": list(train.shape[2:]), **(info or {})}
         keep = RunFolder(folder, model, settings, info, group)
 
@@ -174,6 +178,9 @@ def fit(
             batch = order[place * batch_size : (place + 1) * batch_size]  # (B,)
             mine, share = group.shard_of(batch)  # all of it, in one process
             images = train[mine].to(device)  # (B / processes, C, H, W)
+            # The labels, and smaller images to draw from, of a model that knows such things.
+            some = None if labels is None else labels[mine.to(labels.device)]
+            depends = conditions_for(model, images, some)
 
             rate = _learning_rate(run.step, steps, learning_rate, warm_up)
             for part in optimizer.param_groups:
@@ -182,7 +189,7 @@ def fit(
 
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 # - log p(x) / (C·H·W), averaged over these images
-                loss = F.cross_entropy(forward(images), images.long())
+                loss = F.cross_entropy(forward(images, **depends), images.long())
             optimizer.zero_grad()
             loss.backward()
             loss = group.mean(loss, model.parameters(), share)  # over the batch; gradients as well
@@ -197,7 +204,7 @@ def fit(
                 run.look()
                 run.seconds = time.perf_counter() - started
             if ends_epoch:
-                run.finish_epoch(epoch + 1, rate, train, valid)
+                run.finish_epoch(epoch + 1, rate, train, valid, valid_labels)
             if keep and ends_epoch:
                 keep.record(run)
             if keep and (to_save or _is_over(run, steps, patience)):
@@ -230,6 +237,17 @@ def _checked_images(model: nn.Module, train, valid) -> tuple[Tensor, Tensor | No
             )
         checked.append(images)
     return checked[0], checked[1]
+
+
+def _labels_of(model: nn.Module, data, name: str) -> Tensor | None:
+    """Take the labels out of what was passed, for a model that knows classes."""
+    classes = getattr(model, "classes", None)
+    if classes is None or data is None:
+        return None
+    labels = getattr(data, "labels", None)
+    if labels is None:
+        raise ValueError(f"{name} must be ImageData with labels: the model knows {classes} classes")
+    return checked_labels(labels, classes, len(labels))
 
 
 def _number(name: str, value: float, most: float = sys.float_info.max, zero: bool = True) -> float:

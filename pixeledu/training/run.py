@@ -93,7 +93,14 @@ class Run:
                 raise FloatingPointError(f"the {what} became infinite or NaN at step {step}")
             self.nats += loss * count
 
-    def finish_epoch(self, epoch: int, rate: float, train: Tensor, valid: Tensor | None) -> None:
+    def finish_epoch(
+        self,
+        epoch: int,
+        rate: float,
+        train: Tensor,
+        valid: Tensor | None,
+        labels: Tensor | None = None,
+    ) -> None:
         """Measure the averaged weights, and remember them if they are the best so far.
 
         Each process of the group measures its part of the images.
@@ -103,7 +110,9 @@ class Run:
         """
         train_nats, self.nats = self.nats / len(train), 0.0
         valid_nats = (
-            None if valid is None else nats_in(self.group, self.average, valid).mean().item()
+            None
+            if valid is None
+            else nats_in(self.group, self.average, valid, labels).mean().item()
         )
         if valid_nats is not None and not math.isfinite(valid_nats):
             raise FloatingPointError(f"the validation nats became {valid_nats} at step {self.step}")

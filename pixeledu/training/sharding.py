@@ -12,20 +12,26 @@ from pixeledu.training.processes import ProcessGroup
 from pixeledu.web.noise import SharedNoise
 
 
-def nats_in(group: ProcessGroup, model: nn.Module, images: Tensor) -> Tensor:
+def nats_in(
+    group: ProcessGroup, model: nn.Module, images: Tensor, labels: Tensor | None = None
+) -> Tensor:
     """Measure `nats` in several processes, each at its part of the images; all of them call it.
 
     Returns:
         float64 tensor of shape (B,) on the CPU, in every process.
     """
     checked_images(model, images)
-    mine = images[group.shard(len(images))]
-    return group.gather(nats(model, mine, batch_size=batch_size_for(model, images)), len(images))
+    mine = group.shard(len(images))
+    some = None if labels is None else labels[mine]
+    part = nats(model, images[mine], some, batch_size=batch_size_for(model, images))
+    return group.gather(part, len(images))
 
 
-def measure_in(group: ProcessGroup, model: nn.Module, images: Tensor) -> dict[str, float]:
+def measure_in(
+    group: ProcessGroup, model: nn.Module, images: Tensor, labels: Tensor | None = None
+) -> dict[str, float]:
     """Measure in several processes what `measuring.measure` measures in one."""
-    return summary(nats_in(group, model, images), images)
+    return summary(nats_in(group, model, images, labels), images)
 
 
 def sample_in(
@@ -35,6 +41,8 @@ def sample_in(
     height: int,
     width: int,
     *,
+    labels: Tensor | None = None,
+    guide: Tensor | None = None,
     images: Tensor | None = None,
     known: Tensor | None = None,
     generator: torch.Generator | SharedNoise | None = None,
@@ -44,7 +52,7 @@ def sample_in(
 
     Args:
         group: the processes; all of them call this with the same arguments.
-        model, n, height, width, images, known, generator: as for `sample`, for all n images.
+        model, n, height, width, labels, guide, images, known, generator: as for `sample`, for all n images.
         options: the other arguments of `sample`.
     Returns:
         uint8 tensor of shape (n, C, height, width) in every process, on the model's device.
@@ -55,6 +63,8 @@ def sample_in(
         mine.stop - mine.start,
         height,
         width,
+        labels=None if labels is None else labels[mine],
+        guide=None if guide is None else guide[mine],
         images=None if images is None else images[mine],
         known=known if known is None or known.dim() == 2 else known[mine],
         generator=_NoiseOfShard(generator, n, mine),
