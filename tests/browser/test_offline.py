@@ -1,50 +1,147 @@
-"""The published book without a network: pages that were read once can be read again."""
+"""The published book without a network: pages that were read once, and the whole book once it was asked for."""
 
+import json
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import ARGUMENTS, SITE, serve
+from conftest import ARGUMENTS, SITE
 
 # The published book has a name and https; this stands for both. Playwright runs in a process of
 # its own, because one process has one of it, and the other tests' is in use.
-READ_ONLINE_THEN_OFFLINE = """
+BEFORE = """
 import sys
 from conftest import launch
 
 address, *arguments = sys.argv[1:]
+FRONT = address + "book/index.html"
+GLOSSARY = address + "book/reference/glossary.html"
+
+# Not wait_for_function: it takes the promise of an async function for true.
+KEPT = '''async (url) => {
+    await navigator.serviceWorker.ready;
+    const cache = await caches.open("pixel-by-pixel");
+    while (!(await cache.match(url))) await new Promise(done => setTimeout(done, 50));
+}'''
+
+def next_state(says):
+    print(says, flush=True)
+    input()  # the server has changed now
+
 with launch(*arguments) as browser:
     context = browser.new_context()
     page = context.new_page()
-    page.goto(address + "book/index.html")
-    # Not wait_for_function: it takes the promise of an async function for true.
-    page.evaluate('''async () => {
-        await navigator.serviceWorker.ready;
-        const cache = await caches.open("pixel-by-pixel");
-        while ((await cache.keys()).length <= 10) await new Promise(done => setTimeout(done, 50));
-    }''')
+    page.goto(FRONT)
+    page.evaluate(KEPT, FRONT)
+"""
+# Each reads online, says so, and reads again after the network has changed.
+READ_ONE_PAGE = """
     page.close()
-    print("read online", flush=True)
-    input()  # the server is gone now
-
+    next_state("read")
     page = context.new_page()
-    page.goto(address + "book/index.html?from=home#how-to-read-it")
+    page.goto(FRONT + "?from=home#the-chapters")
     assert page.locator("h1").last.inner_text().startswith("Pixel by pixel")
     font = page.evaluate("getComputedStyle(document.body).fontFamily")
     assert "sans-serif" in font or "system-ui" in font, "read without its style sheet"
-    try:
-        page.goto(address + "book/reference/glossary.html")
-    except Exception as error:
-        assert "ERR_" in str(error)
-        print("read offline", flush=True)
+    page.goto(GLOSSARY)
+    assert page.locator("h1").inner_text() == "This page is not on your device"
+    page.get_by_role("link", name="To the front page").click()
+    page.wait_for_url(FRONT)
+    print("read offline", flush=True)
 """
+KEEP_THE_BOOK = """
+    button = page.get_by_role("button", name="Keep this book on this device (")
+    assert "MB)" in button.inner_text()
+    button.click()
+    page.get_by_text("This book is kept on this device").wait_for(timeout=120_000)
+    next_state("kept")
+    import json
+    from pathlib import Path
+    names = json.loads(sys.stdin.readline())
+    for name in names:
+        page.goto(address + name)
+        assert page.locator("h1").last.inner_text() != "This page is not on your device", name
+        missing = page.evaluate(
+            "[...document.images].filter(i => i.loading !== 'lazy' && !i.naturalWidth).length"
+        )
+        assert missing == 0, name
+    page.goto(address + "search.html?q=raster")
+    page.locator("#search-results a").first.wait_for()
+    print("read offline", flush=True)
+"""
+REMOVE_THE_BOOK = """
+    page.get_by_role("button", name="Keep this book on this device (").click()
+    page.get_by_role("button", name="Remove it").click(timeout=120_000)
+    page.get_by_role("button", name="Keep this book on this device (").wait_for()
+    assert page.evaluate("caches.keys()") == []
+    print("removed", flush=True)
+"""
+OLD_FILES = """
+    old = [FRONT.replace("index", "gone"), FRONT + "?v=1"]
+    page.evaluate('''async (urls) => {
+        const cache = await caches.open("pixel-by-pixel");
+        for (const url of urls) await cache.put(url, new Response("old"));
+    }''', old)
+    page.goto(GLOSSARY)
+    page.evaluate(KEPT, GLOSSARY)
+    page.evaluate('''async (urls) => {
+        const cache = await caches.open("pixel-by-pixel");
+        const gone = async () => {
+            const keys = (await cache.keys()).map(key => key.url);
+            return !urls.some(url => keys.includes(url));
+        };
+        while (!(await gone())) await new Promise(done => setTimeout(done, 50));
+    }''', old)
+    print("tidy", flush=True)
+"""
+
+
+class Server:
+    """The site at http://127.0.0.1, which can fall silent: it takes requests and answers none."""
+
+    def __init__(self):
+        self.silent, self.freed = threading.Event(), threading.Event()
+        outer = self
+
+        class Handler(SimpleHTTPRequestHandler):
+            def do_GET(self):
+                if outer.silent.is_set():
+                    outer.freed.wait()
+                    return
+                super().do_GET()
+
+            def log_message(self, *args):
+                pass
+
+        handler = partial(Handler, directory=str(SITE))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.freed.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@contextmanager
+def serving():
+    server = Server()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
 def reader(request):
     """A browser to which the site is https://book.test."""
 
-    def start(port: str) -> subprocess.Popen:
+    def start(port: int, script: str) -> subprocess.Popen:
         address = f"http://book.test:{port}/"
         arguments = [part for part in ARGUMENTS if "resolver" not in part]
         arguments += [
@@ -52,7 +149,7 @@ def reader(request):
             f"--unsafely-treat-insecure-origin-as-secure={address}",
         ]
         process = subprocess.Popen(
-            [sys.executable, "-c", READ_ONLINE_THEN_OFFLINE, address, *arguments],
+            [sys.executable, "-c", BEFORE + script, address, *arguments],
             cwd=request.path.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -64,10 +161,51 @@ def reader(request):
     return start
 
 
-def test_a_page_that_was_read_once_can_be_read_again_without_a_network(reader):
-    with serve(SITE) as url:
-        process = reader(url.split(":")[-1].rstrip("/"))
-        assert process.stdout.readline() == "read online\n"
-    rest, _ = process.communicate("\n", timeout=120)
-    assert rest == "read offline\n"
+def finish(process: subprocess.Popen, text: str, expected: str) -> None:
+    rest, _ = process.communicate(text, timeout=180)
+    assert rest == expected
     assert process.returncode == 0
+
+
+def test_a_page_that_was_read_once_can_be_read_again_and_another_says_that_it_is_missing(reader):
+    with serving() as server:
+        process = reader(server.port, READ_ONE_PAGE)
+        assert process.stdout.readline() == "read\n"
+    finish(process, "\n", "read offline\n")
+
+
+def test_a_network_that_never_answers_is_not_waited_for(reader):
+    script = READ_ONE_PAGE.split("    page.goto(GLOSSARY)")[0] + '    print("read", flush=True)\n'
+    with serving() as server:
+        process = reader(server.port, script)
+        assert process.stdout.readline() == "read\n"
+        server.silent.set()
+        finish(process, "\n", "read\n")
+
+
+def test_the_whole_book_is_kept_once_a_reader_asks_for_it(reader):
+    names = [path.relative_to(SITE).as_posix() for path in SITE.glob("book/**/*.html")]
+    assert len(names) > 20
+    with serving() as server:
+        process = reader(server.port, KEEP_THE_BOOK)
+        assert process.stdout.readline() == "kept\n"
+    finish(process, "\n" + json.dumps(names) + "\n", "read offline\n")
+
+
+def test_the_book_can_be_removed_again(reader):
+    with serving() as server:
+        finish(reader(server.port, REMOVE_THE_BOOK), "", "removed\n")
+
+
+def test_files_that_the_book_no_longer_has_are_forgotten(reader):
+    with serving() as server:
+        finish(reader(server.port, OLD_FILES), "", "tidy\n")
+
+
+def test_the_list_of_what_is_kept_names_every_page_and_what_it_weighs():
+    kept = json.loads((SITE / "offline.json").read_text())
+    pages = {path.relative_to(SITE).as_posix() for path in SITE.glob("book/**/*.html")}
+    assert pages <= set(kept["files"])
+    assert {"index.html", "offline.html", "search.html", "searchindex.js"} <= set(kept["files"])
+    assert kept["bytes"] == sum((SITE / name).stat().st_size for name in kept["files"])
+    assert not [name for name in kept["files"] if name.startswith("_sources/")]

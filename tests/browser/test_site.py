@@ -177,7 +177,7 @@ def test_the_site_has_every_page_of_its_contents_under_its_title_and_no_other(si
     listed = [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
     built = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
     built = {name for name in built if not name.startswith("_static/")}
-    assert built == {*listed, "index", "404", "genindex", "search"}
+    assert built == {*listed, "index", "404", "offline", "genindex", "search"}
     for name in listed:
         *_, shown = parsed(site / f"{name}.html").headings  # the theme has one for paper before it
         assert shown.endswith(title_of(name)), name

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from test_site import violations
 
-PAGES = ["404.html"]
+PAGES = ["404.html", "offline.html"]
 
 
 @pytest.mark.parametrize("name", PAGES)
