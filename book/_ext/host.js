@@ -1,3 +1,8 @@
+// Where the trained models draw in a worker; a page that was opened as a file can have none.
+if (location.protocol.startsWith("http")) {
+  globalThis.pixeleduEngine = new URL("pixeledu-engine.js", document.currentScript.src).href;
+}
+
 // Draws every <pixeledu-widget> of a page without a kernel: its JSON becomes the model that the
 // widget's module would otherwise get from Jupyter.
 class PixeleduWidget extends HTMLElement {

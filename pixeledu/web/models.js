@@ -3,6 +3,7 @@
 import { convolution, outputHead, residualBlock } from "./convolution.js";
 import { gatedBlock } from "./gated.js";
 import { diagonalBiLSTM, recurrentBlock, rowLSTM } from "./lstm.js";
+import { completed } from "./slices.js";
 import { openWeights } from "./weights.js";
 import kinds from "./kinds.json" with { type: "json" };
 
@@ -26,8 +27,14 @@ const BLOCK = {
 
 /** A model from its file (base64), ready to draw images of this width; see `stepsOf`. */
 export function modelFrom(text, width) {
+  return completed(building(text, width));
+}
+
+/** The same, with a pause after the file is open and after each layer. */
+export function* building(text, width) {
   const file = openWeights(text);
-  const steps = stepsOf(file, width);
+  yield 0;
+  const steps = yield* layersOf(file, width);
   file.finish();
   return steps;
 }
@@ -38,13 +45,21 @@ export function modelFrom(text, width) {
  * the next call uses again, then `put(value, column, colour)`.
  */
 export function stepsOf(file, width) {
+  return completed(layersOf(file, width));
+}
+
+function* layersOf(file, width) {
   const { config, info } = file;
   const { model, hidden, channels, levels, layers } = config;
   const kind = kinds[model];
   const features = kind.trunk * hidden;
   const first = FIRST[kind.first.layer](file, width, hidden, channels, kind);
-  const makeBlock = () => BLOCK[kind.block.layer](file, width, hidden, channels, kind.block);
-  const blocks = Array.from({ length: layers }, makeBlock);
+  yield 0;
+  const blocks = [];
+  while (blocks.length < layers) {
+    blocks.push(BLOCK[kind.block.layer](file, width, hidden, channels, kind.block));
+    yield 0;
+  }
   const head = outputHead(file, features, channels, levels);
 
   const { row, left } = first.horizontal ?? first; // where the image goes

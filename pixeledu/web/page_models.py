@@ -6,7 +6,7 @@ from functools import lru_cache
 from pixeledu.checkpoints import read_info
 from pixeledu.checks import whole_number
 from pixeledu.pretrained import list_pretrained, load_pretrained, pretrained_card, pretrained_file
-from pixeledu.web.export import export_model
+from pixeledu.web.export import export_model, read_export_info
 from pixeledu.web.kinds import KINDS
 
 LARGEST = 100_000  # bytes of a model on the site
@@ -58,7 +58,10 @@ def _size_of(name: str) -> tuple[int, int]:
 
 
 def models_for_page(models, size, longest: int) -> list[tuple[dict, bytes]]:
-    """What a page can choose from: name, title, height and width of each model, and its export."""
+    """What a page can choose from, each with its export.
+
+    A description has "name", "title", "height", "width", "channels" and "levels".
+    """
     if size is not None:
         _checked_size(size, longest)
     if models is None:
@@ -75,7 +78,10 @@ def models_for_page(models, size, longest: int) -> list[tuple[dict, bytes]]:
             content, its_size = page_export(name), size or _size_of(name)
             title = _title_of(name, its_size)
         height, width = its_size
-        found.append(({"name": name, "title": title, "height": height, "width": width}, content))
+        config = read_export_info(content)["config"]
+        description = {"name": name, "title": title, "height": height, "width": width}
+        description |= {key: config[key] for key in ("channels", "levels")}
+        found.append((description, content))
     return found
 
 

@@ -1,6 +1,8 @@
 // Drawing from a model in the page: the random numbers of `pixeledu/noise.py` and the drawing of
 // `pixeledu/sampling.py`.
 
+import { completed } from "./slices.js";
+
 /** Mix the bits of a 32-bit number (PCG-RXS-M-XS). */
 function hash(x) {
   const state = (Math.imul(x, 747796405) + 2891336453) | 0;
@@ -37,12 +39,13 @@ export function drawValue(logits, temperature, uniform, probabilities, at) {
 }
 
 /**
- * Draw a picture: { values, probabilities }, a value for each place (row by row, pixel by pixel, colour by
- * colour), and the probabilities, `levels` for each place, that it was drawn with.
+ * Draw a picture, a row at a time: yields the number of values that a row took, and returns
+ * { values, probabilities }, a value for each place (row by row, pixel by pixel, colour by colour),
+ * and the probabilities, `levels` for each place, that it was drawn with.
  *
  * given  a value for each place where it is given, and -1 where the model draws; or null
  */
-export function drawPicture(model, height, width, { seed, image, temperature, given }) {
+export function* drawing(model, height, width, { seed, image, temperature, given }) {
   const { channels, levels } = model.config;
   const values = new Uint8Array(height * width * channels);
   const probabilities = new Float32Array(values.length * levels);
@@ -60,6 +63,12 @@ export function drawPicture(model, height, width, { seed, image, temperature, gi
         place += 1;
       }
     }
+    yield width * channels;
   }
   return { values, probabilities };
+}
+
+/** The same without a pause. */
+export function drawPicture(model, height, width, state) {
+  return completed(drawing(model, height, width, state));
 }

@@ -209,7 +209,7 @@ def test_each_step_shows_what_was_drawn_and_how_likely_it_was(visit, gallery, na
         shown = float(re.search(rf"drawn {values[place]}, probability ([\d.]+)", text)[1])
         assert shown == pytest.approx(p, rel=0.051)
         nats = -np.log([flat[s, values[s]] for s in steps[: step + 1]]).sum()
-        assert float(re.search(r"([\d.]+) nats so far", text)[1]) == pytest.approx(nats, abs=0.051)
+        assert float(re.search(r"so far: ([\d.]+) nats", text)[1]) == pytest.approx(nats, abs=0.051)
         assert f"value {step + 1} of {len(steps)}" in text
 
         drawn = known | (np.arange(values.size) <= place)

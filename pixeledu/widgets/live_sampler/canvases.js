@@ -26,7 +26,7 @@ function canvasOf(height, width, most) {
 }
 
 /**
- * The large picture. `look(row, column)` is called where a person looks, `stroke(pixels, phase)` with
+ * The large picture; its step -1 shows what is given alone. `look(row, column)` is called where a person looks, `stroke(pixels, phase)` with
  * the pixels of a stroke as it goes on; phase is "begin", "on" or "end". `tool()` says which of the
  * two a pointer and the Space key do, `say(row, column)` what is said of a pixel.
  */
@@ -123,8 +123,8 @@ export function largePicture(height, width, { look, stroke, tool, say }) {
       for (const path of [halo, line]) path.setAttribute("d", borderOfGiven(replay));
     }
     shown = replay;
-    cursor.hidden = !replay.steps.length;
-    if (replay.steps.length) {
+    cursor.hidden = step < 0 || !replay.steps.length;
+    if (!cursor.hidden) {
       const at = locate(replay, step);
       move(cursor, at.row, at.column);
     }

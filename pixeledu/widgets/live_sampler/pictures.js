@@ -11,18 +11,18 @@ const HELP =
   "The arrow keys move a frame; Space does there what the tool says, and with Shift the arrows do so too.";
 
 /** One large picture: { nodes, show(step), showOne(i) }. */
-export function onePicture({ scene, transport, toolbox, shown }) {
+export function onePicture({ scene, strokes, transport, toolbox, shown, about }) {
   const { height, width, channels } = scene.drawing.shape;
   const placeOf = (row, column) => (row * width + column) * channels;
   let stroke = null;
   const large = largePicture(height, width, {
     tool: toolbox.tool,
     look: (row, column) => {
-      if (!scene.drawing.steps) return;
+      if (!scene.drawing.steps || scene.current().blank) return;
       transport.go(stepAt(scene.current(), placeOf(row, column) + channels - 1));
     },
     stroke: (places, phase) => {
-      if (phase === "begin") stroke = scene.strokeWith(toolbox.ink());
+      if (phase === "begin") stroke = strokes.strokeWith(toolbox.ink());
       stroke.add(pixelsUnder(places, toolbox.pen(), height, width));
       if (phase === "end") stroke.end();
     },
@@ -35,8 +35,10 @@ export function onePicture({ scene, transport, toolbox, shown }) {
       return `Row ${row}, column ${column}: ${drawn}`;
     },
   });
+  large.node.setAttribute("aria-describedby", about);
   const show = (step) => {
-    large.show(scene.current(), step);
+    const replay = scene.current();
+    large.show(replay, replay.blank ? -1 : step);
     large.node.setAttribute("aria-label", `${scene.entry().title}. ${HELP}`);
   };
   return { nodes: [large.node, large.says], show, showOne() {} };
@@ -47,7 +49,7 @@ export function manyPictures({ scene, transport, choose }) {
   const { height, width } = scene.drawing.shape;
   const small = smallPictures(height, width, MANY, choose);
   const says = element("p.pixeledu-spot.pixeledu-quiet", {}, "Choose one to look at it alone.");
-  const showOne = (i) => small.show(i, scene.drawing.replays[i], transport.position());
+  const showOne = (i) => small.show(i, scene.drawing.pictures[i], transport.position());
   const show = () => {
     for (let i = 0; i < MANY; i++) showOne(i);
   };
@@ -60,11 +62,12 @@ export function captionOf() {
   const node = element("p.pixeledu-readout", { "aria-atomic": "true" }, ...lines);
   const show = (replay, step, still) => {
     node.setAttribute("aria-live", still ? "polite" : "off");
-    const { steps, total, milliseconds } = replay;
-    const time = `${Math.max(1, Math.round(milliseconds))} ms`;
-    const texts = steps.length
-      ? [...describe(replay, step), `${total[step].toFixed(1)} nats so far · all drawn in ${time}`]
-      : ["every pixel is given", "nothing is left to draw: erase a part", ""];
+    const { steps, total, milliseconds, blank } = replay;
+    const time = milliseconds ? ` · drawn in ${Math.max(1, Math.round(milliseconds))} ms` : "";
+    const sum = steps.length && !blank ? `−log p so far: ${total[step].toFixed(1)} nats${time}` : "";
+    let texts = ["every pixel is given", "nothing is left to draw: erase a part", ""];
+    if (blank) texts = ["…", "the model has not drawn yet", ""];
+    else if (steps.length) texts = [...describe(replay, step), sum];
     texts.forEach((text, i) => (lines[i].textContent = text));
   };
   return { node, show };

@@ -1,33 +1,31 @@
 // What the live sampler draws: the model that was chosen, what is given, and the pictures made of it.
 // The traits of the widget say all that, so that Python and every view of it agree; see widget.py.
 
+import { drawerWith } from "../../web/background.js";
 import { whole } from "../../web/checks.js";
-import { modelFrom } from "../../web/models.js";
-import { drawPicture } from "../../web/sampling.js";
-import { givenFrom, halfOf, keepShown, withPixels } from "./painting.js";
+import { givenFrom } from "./painting.js";
+import { awaited, replayOf } from "./replays.js";
 import constants from "./constants.json" with { type: "json" };
 
 export const MANY = constants.many; // pictures at once
-export const TEMPERATURES = constants.temperatures;
 export const SEEDS = 2 ** 32;
 /** The traits of which the pictures are made. */
 export const SOURCES = ["models", "weights", "model", "seed", "image", "sixteen", "temperature", "given"];
 
-const engines = new Map(); // one serves all figures of a page: each picture begins anew
+// One drawer serves all figures of a page. Where the site has a worker for it, its host says so.
+let drawer = null;
+const numbers = new Map(); // of all weights that have been drawn with
 
 /** A model's weights: beside the state in a notebook, in it on a page, or in a script of the site. */
 function weightsOf(model, name) {
   const places = [model.get("weights"), model.get("own"), globalThis.pixeleduWeights];
-  return places.find((place) => place && Object.hasOwn(place, name))?.[name];
+  const weights = places.find((place) => place && Object.hasOwn(place, name))?.[name];
+  if (typeof weights !== "string") throw new Error("weights are missing");
+  if (!numbers.has(weights)) numbers.set(weights, numbers.size);
+  return { id: numbers.get(weights), weights };
 }
 
-function engineFor(weights, width) {
-  const key = `${width} ${weights}`;
-  if (!engines.has(key)) engines.set(key, modelFrom(weights, width));
-  return engines.get(key);
-}
-
-/** The models to choose from: { name, title, height, width } each. */
+/** The models to choose from: { name, title, height, width, channels, levels } each. */
 export function listedModels(list) {
   if (!Array.isArray(list) || !list.length) throw new Error("models should be a list of at least one");
   return list.map((one) => ({
@@ -35,22 +33,9 @@ export function listedModels(list) {
     title: String(one?.title),
     height: whole(one?.height, 1, constants.longest, "height"),
     width: whole(one?.width, 1, constants.longest, "width"),
+    channels: whole(one?.channels, 1, 16, "channels"),
+    levels: whole(one?.levels, 2, 256, "levels"),
   }));
-}
-
-/** A finished picture as a replay of the values that the model drew; see replay.js. */
-function replayOf(engine, shape, state) {
-  const started = performance.now();
-  const { values, probabilities } = drawPicture(engine, shape.height, shape.width, state);
-  const milliseconds = performance.now() - started;
-  const known = Uint8Array.from(values, (_, place) => (state.given?.[place] >= 0 ? 1 : 0));
-  const steps = [...known.keys()].filter((place) => !known[place]);
-  const nats = Float32Array.from(steps, (place) => {
-    return -Math.log(probabilities[place * shape.levels + values[place]]);
-  });
-  let sum = 0;
-  const total = Float64Array.from(nats, (n) => (sum += n));
-  return { ...shape, image: values, known, steps, nats, total, probabilities, milliseconds };
 }
 
 /** A number that lies between two others, or the usual one if it is none. */
@@ -59,16 +44,17 @@ function within(value, least, most, usual) {
 }
 
 /**
- * The scene of a widget's `model`. `shown()` says how many places of the current picture are to be
- * seen: what is erased leaves those as they are. After a change of the traits call `refresh()`.
+ * The scene of a widget's `model`. After a change of the traits call `refresh()`; then `drawNext()`
+ * asks for the pictures that are to be seen, one after the other, and `changed(i)` is called when
+ * picture i is there, and `changed(null)` when one cannot be drawn.
  */
-export function sceneOf(model, shown) {
+export function sceneOf(model, changed, request = null) {
   const entry = () => {
     const models = listedModels(model.get("models"));
     return models.find(({ name }) => name === model.get("model")) ?? models[0];
   };
   const seed = () => Math.trunc(within(model.get("seed"), 0, SEEDS - 1, 0));
-  const temperature = () => within(model.get("temperature"), ...TEMPERATURES, 1);
+  const temperature = () => within(model.get("temperature"), ...constants.temperatures, 1);
   const many = () => model.get("sixteen") === true;
   const number = () => Math.trunc(within(model.get("image"), 0, MANY - 1, 0));
   const nextSeed = () => (seed() + 1) % SEEDS;
@@ -78,77 +64,65 @@ export function sceneOf(model, shown) {
   };
 
   let drawing = { problem: "nothing is drawn yet" };
-  const current = () => drawing.replays[number()];
-  /** Draw picture `i`, if that has not been done. */
-  const complete = (i) => {
-    const state = { seed: seed(), image: i, temperature: temperature(), given: drawing.given };
-    drawing.replays[i] ??= replayOf(drawing.engine, drawing.shape, state);
+  let awaiting = null; // the key of the drawing and the number of the picture that was asked for
+  /** The current picture, or what is shown until it is there. */
+  const current = () => {
+    const { pictures, shape, given, before } = drawing;
+    return pictures[number()] ?? (drawing.awaited ??= awaited(shape, given, before));
   };
   const refresh = () => {
-    const { name, height, width } = entry();
     try {
-      const weights = weightsOf(model, name);
-      const engine = engineFor(weights, width);
-      const { channels, levels } = engine.config;
+      const { name, height, width, channels, levels } = entry();
+      const shape = { height, width, channels, levels };
+      const { id, weights } = weightsOf(model, name);
       const size = height * width * channels;
       const given = givenFrom(model.get("given"), size, levels);
-      const key = JSON.stringify([weights, height, width, seed(), temperature(), given]);
-      if (drawing.key !== key) {
-        const steps = given ? given.filter((value) => value < 0).length : size;
-        const shape = { height, width, channels, levels };
-        drawing = { key, engine, shape, given, steps, replays: [] };
-      }
-      complete(number());
+      const state = { ...shape, id, seed: seed(), temperature: temperature(), given };
+      const key = JSON.stringify(state);
+      if (drawing.key === key) return;
+      const before = drawing.problem ? null : current();
+      const steps = given ? given.filter((value) => value < 0).length : size;
+      drawing = { key, job: { ...state, weights }, shape, given, steps, before, pictures: [] };
     } catch (error) {
       drawing = { problem: error.message };
     }
   };
-  /** Draw one more of the pictures that are to be seen; returns its number, or null if none is left. */
-  const drawOneMore = () => {
-    if (drawing.problem || !many()) return null;
-    const missing = Array.from({ length: MANY }, (_, i) => i).find((i) => !drawing.replays[i]);
-    if (missing !== undefined) complete(missing);
-    return missing ?? null;
+  /** The number of the picture that is wanted next; null if all that are to be seen are there. */
+  const missing = () => {
+    if (drawing.problem) return null;
+    const wanted = [number(), ...(many() ? Array(MANY).keys() : [])];
+    return wanted.find((i) => !drawing.pictures[i]) ?? null;
+  };
+  /** Ask for the next picture; false if none is missing. */
+  const drawNext = () => {
+    const image = missing();
+    if (image === null) return false;
+    const { key, job, shape, given } = drawing;
+    const asked = `${image} ${key}`;
+    if (awaiting === asked) return true;
+    awaiting = asked;
+    drawer ??= drawerWith(globalThis.pixeleduEngine);
+    (request ?? drawer.request)({ ...job, image }, () => awaiting === asked, (result) => {
+      if (awaiting === asked) awaiting = null;
+      if (drawing.key !== key) return;
+      if (result.problem) drawing = { problem: result.problem };
+      else drawing.pictures[image] = replayOf(shape, given, result);
+      changed(result.problem ? null : image);
+    });
+    return true;
   };
   /** Tell Python what was drawn, and of what. */
   const tell = () => {
     if (drawing.problem) return;
     const images = {};
-    drawing.replays.forEach(({ image }, i) => (images[i] = btoa(String.fromCharCode(...image))));
+    drawing.pictures.forEach(({ image }, i) => (images[i] = btoa(String.fromCharCode(...image))));
     save({ drawn: { of: [entry().name, seed(), temperature(), drawing.given ?? []], images } });
-  };
-
-  // Painting changes what is given. Erasing keeps all that is to be seen beside it, and takes a new
-  // seed: with the old one the same would be drawn again.
-  const free = () => new Array(current().image.length).fill(-1);
-  const kept = () => keepShown(current().image, drawing.given, shown());
-  const blankUpper = () => {
-    const { height, width, channels } = drawing.shape;
-    const black = new Array(channels).fill(0);
-    save({ given: withPixels(free(), halfOf("upper", height, width), black, channels) });
-  };
-  const eraseLower = () => {
-    const { height, width, channels } = drawing.shape;
-    const erased = withPixels(kept(), halfOf("lower", height, width), null, channels);
-    save({ given: erased, seed: nextSeed() });
-  };
-  /** A stroke that gives `ink` (a level for each colour) or erases (null): { add(pixels), end() }. */
-  const strokeWith = (ink) => {
-    const base = ink ? (drawing.given ?? free()) : kept();
-    const touched = new Set();
-    const { channels } = drawing.shape;
-    if (!ink) model.set("seed", nextSeed());
-    const add = (pixels) => {
-      for (const pixel of pixels) touched.add(pixel);
-      model.set("given", withPixels(base, touched, ink, channels));
-    };
-    return { add, end: () => model.save_changes() };
   };
   return {
     get drawing() {
       return drawing;
     },
-    ...{ entry, seed, temperature, many, number, nextSeed, save, current, refresh, drawOneMore, tell },
-    ...{ blankUpper, eraseLower, strokeWith },
+    ...{ entry, seed, temperature, many, number, nextSeed, save, current, missing },
+    ...{ refresh, drawNext, tell },
   };
 }

@@ -1,43 +1,49 @@
 // Trained models that draw in the page: new pictures, and what is missing of those that you paint.
 
-import { element, listen, politely, shownIn } from "../shared/page.js";
+import { element, listen, politely, shownIn, whenSeen } from "../shared/page.js";
 import { describe, endOfRow, rowAway } from "../shared/replay.js";
 import { transportOf } from "../shared/transport.js";
-import { settingsOf, toolboxOf } from "./controls.js";
 import { barsOf } from "./level_chart.js";
 import { captionOf, manyPictures, onePicture } from "./pictures.js";
+import { described } from "./replays.js";
 import { SOURCES, sceneOf } from "./scene.js";
+import { buttonOf, settingsOf } from "./settings.js";
+import { strokesOn } from "./strokes.js";
+import { toolboxOf } from "./tools.js";
 import constants from "./constants.json" with { type: "json" };
 
-const SPEEDS = constants.speeds; // pixels a second; the last one is "instant"
+let figures = 0; // on this page
 
 function draw(model, el) {
   const last = () => Math.max(0, (scene.drawing.steps ?? 1) - 1);
   /** How many places of the picture are to be seen. */
   const shown = () => {
-    const { steps, image } = scene.current();
+    const { steps, image, blank } = scene.current();
     const step = transport.position();
+    if (blank) return 0;
     return step >= last() ? image.length : steps[step] + 1;
   };
-  const scene = sceneOf(model, shown);
+  const scene = sceneOf(model, (drawn) => arrived(drawn));
   const { save, current } = scene;
   const transport = transportOf(model, {
     trait: "position",
     words: { step: "value", slider: "Position in the picture", unit: "pixel" },
-    speeds: SPEEDS,
-    usualSpeed: SPEEDS.at(-1),
+    speeds: constants.speeds,
+    usualSpeed: constants.usual_speed,
     stepsInUnit: 1,
     last,
     rowAway: (step, rows) => (scene.drawing.steps ? rowAway(current(), step, rows) : 0),
     endOfRow: (step) => (scene.drawing.steps ? endOfRow(current(), step) : 0),
     rowLength: () => (scene.drawing.problem ? 1 : scene.drawing.shape.width * scene.drawing.shape.channels),
     describe: (step) => (scene.drawing.steps ? describe(current(), step).join(", ") : "nothing to draw"),
+    finished: () => `The picture is finished: ${described(current(), Infinity)}.`,
     draw: (step, still) => {
       if (scene.drawing.problem) return;
       picture.show(step);
       caption.show(current(), step, still);
-      bars.node.style.visibility = scene.drawing.steps ? "" : "hidden";
-      if (!scene.drawing.steps) return;
+      if (!model.get("playing")) about.textContent = described(current(), shown());
+      bars.node.style.visibility = scene.drawing.steps && !current().blank ? "" : "hidden";
+      if (!scene.drawing.steps || current().blank) return;
       const { channels, levels, image, probabilities, steps } = current();
       const place = steps[step];
       const before = [...image.subarray(place - (place % channels), place)];
@@ -46,15 +52,23 @@ function draw(model, el) {
   });
   const again = () => {
     save({ seed: scene.nextSeed() });
-    if (model.get("speed") === SPEEDS.at(-1)) return transport.go(last());
     model.set("position", 0);
     save({ playing: true });
   };
+  /** Finish the picture; a finished one is followed by another. */
+  const atOnce = () => {
+    if (transport.position() === last()) save({ seed: scene.nextSeed() });
+    transport.go(last());
+  };
+  const sixteen = buttonOf("Sixteen", () => save({ sixteen: !scene.many() }));
+  const chooseTool = (tool) => save({ tool, sixteen: false });
 
-  const settings = settingsOf(model, scene, again);
-  const toolbox = toolboxOf(scene, (tool) => (pictures.dataset.tool = tool));
+  const strokes = strokesOn(model, scene, shown);
+  const settings = settingsOf(model, scene);
+  const toolbox = toolboxOf(model, scene, strokes, chooseTool);
   const pictures = element("div.pixeledu-pictures");
   const caption = captionOf();
+  const about = element("p.pixeledu-hidden", { id: `pixeledu-about-${(figures += 1)}` });
   const barsPlace = element("div.pixeledu-bars-place");
   const problem = element("p.pixeledu-problem", { role: "alert" });
   let bars = null;
@@ -65,6 +79,9 @@ function draw(model, el) {
   const arrange = () => {
     const { shape, problem: reason } = scene.drawing;
     settings.show();
+    toolbox.show();
+    sixteen.setAttribute("aria-pressed", String(scene.many()));
+    pictures.dataset.tool = toolbox.tool();
     root.classList.toggle("pixeledu-broken", Boolean(reason));
     problem.replaceChildren(
       element("strong", {}, reason ? "This model cannot be shown." : ""),
@@ -79,7 +96,7 @@ function draw(model, el) {
       barsPlace.replaceChildren(bars.node);
     }
     if (text !== arranged.shape || many !== arranged.many) {
-      const parts = { scene, transport, toolbox, shown, choose };
+      const parts = { scene, strokes, transport, toolbox, shown, choose, about: about.id };
       picture = many ? manyPictures(parts) : onePicture(parts);
       pictures.replaceChildren(...picture.nodes);
     }
@@ -92,15 +109,22 @@ function draw(model, el) {
     pictures.firstChild.focus({ preventScroll: true });
   };
 
-  // Other pictures than the current one are drawn when the page has time; then Python may read them.
+  // Nothing is computed before the figure has come into view. Then picture follows picture, and when
+  // all are there for a moment, Python may read them.
+  let seen = false;
   let timer = 0;
-  let atEnd = false;
-  const finish = () => {
-    const drawn = scene.drawOneMore();
-    if (drawn === null) return scene.tell();
-    picture.showOne(drawn);
-    timer = setTimeout(finish);
+  const drawOn = () => {
+    clearTimeout(timer);
+    if (seen && !scene.drawNext()) timer = setTimeout(scene.tell, 150);
+    root.setAttribute("aria-busy", String(scene.missing() !== null));
   };
+  const arrived = (drawn) => {
+    if (drawn === null) arrange();
+    else if (drawn === scene.number()) transport.show();
+    else picture.showOne(drawn);
+    drawOn();
+  };
+  let atEnd = false;
   const refresh = () => {
     // Who looks at a finished picture sees the next one finished as well.
     if (!scene.drawing.problem) atEnd = transport.position() === last();
@@ -108,8 +132,7 @@ function draw(model, el) {
     if (atEnd && !scene.drawing.problem && !model.get("playing")) model.set("position", last());
     arrange();
     transport.show();
-    clearTimeout(timer);
-    timer = setTimeout(finish, scene.many() ? 0 : 150);
+    drawOn();
   };
   // Several traits may change at once: all of them are taken over together.
   let due = false;
@@ -124,23 +147,48 @@ function draw(model, el) {
 
   const root = element(
     "div.pixeledu.pixeledu-live",
-    { role: "group", "aria-label": "A trained model draws" },
+    { role: "group", "aria-label": model.get("description") || "A trained model draws" },
     element(
       "div.pixeledu-two",
       {},
-      element("div.pixeledu-pictures-side", {}, pictures, toolbox.node),
-      element("div.pixeledu-settings-side", {}, settings.node, problem, caption.node, barsPlace),
+      element(
+        "div.pixeledu-left",
+        {},
+        pictures,
+        about,
+        element("div.pixeledu-live-controls", {}, transport.buttons, transport.scrub),
+        element(
+          "div.pixeledu-choices.pixeledu-row",
+          {},
+          buttonOf("New sample", again),
+          buttonOf("Draw at once", atOnce),
+          sixteen,
+        ),
+        toolbox.row,
+      ),
+      element(
+        "div.pixeledu-right",
+        {},
+        settings.node,
+        problem,
+        toolbox.more,
+        caption.node,
+        barsPlace,
+      ),
     ),
-    element("div.pixeledu-controls", {}, transport.buttons, transport.scrub),
   );
-  toolbox.start();
+  scene.refresh(); // before anything asks how many steps there are
   refresh();
   const stop = transport.start(root);
   const stopToo = listen(
     model,
-    Object.fromEntries(SOURCES.map((name) => [`change:${name}`, refreshSoon])),
+    Object.fromEntries([...SOURCES, "tool"].map((name) => [`change:${name}`, refreshSoon])),
   );
-  return shownIn(el, root, stop, stopToo, () => clearTimeout(timer));
+  const stopWaiting = whenSeen(root, () => {
+    seen = true;
+    drawOn();
+  });
+  return shownIn(el, root, stop, stopToo, stopWaiting, () => clearTimeout(timer));
 }
 
 const render = politely(draw);

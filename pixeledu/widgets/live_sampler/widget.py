@@ -16,14 +16,15 @@ from pixeledu.sampling import sample
 from pixeledu.web.export import load_export
 from pixeledu.web.noise import SharedNoise
 from pixeledu.web.page_models import models_for_page
-from pixeledu.widgets.base import ROOM_FOR_CONTROLS, ROW, PageWidget, as_png
+from pixeledu.widgets.base import ROW, PageWidget, as_png
 from pixeledu.widgets.bundle import constants_of
 
 _CONSTANTS = constants_of("live_sampler")
 _SIZES = _CONSTANTS["sizes"]
-INSTANT = 1_000_000
 SPEEDS = tuple(_CONSTANTS["speeds"])
 TEMPERATURES = tuple(_CONSTANTS["temperatures"])
+USUAL_SPEED = _CONSTANTS["usual_speed"]
+TOOLS = tuple(_CONSTANTS["tools"])
 MANY = _CONSTANTS["many"]  # pictures at once
 _PICTURE = _SIZES["picture_side"]  # px, the longer side
 
@@ -36,7 +37,9 @@ class LiveSampler(PageWidget):
     Choose the model, the seed and the temperature; look at the distribution of any pixel; draw or
     erase a part of the picture, and the model fills in the rest. A pixel that you draw is given
     from then on. Where you erase, all that is shown beside stays, and the model draws the gap with
-    new chances. It never starts by itself.
+    new chances; *Undo* and *Reset* bring back what was given. The figure begins in the middle of a
+    picture; *Play* goes on, *Draw at once* finishes it. It never starts by itself, and computes
+    nothing before it comes into view.
 
     In the figure Space plays, the arrows move one value or one row, Home and End go to the ends,
     + and - change the speed. In the picture the arrows move a frame; Space looks, draws or erases
@@ -44,8 +47,7 @@ class LiveSampler(PageWidget):
 
     The same seed makes the same picture in the page and in Python, pixel for pixel: each number
     of chance is a `pixeledu.SharedNoise`. In a running notebook every argument can be read and set
-    while it lives, as well as `playing` and `speed` (pixels a second: 1, 4, 16, 64 or 256, or
-    `LiveSampler.INSTANT`); `picture` and `pictures` are what is drawn, `given` is what you painted.
+    while it lives, as well as `playing` and `speed` (pixels a second: 1, 4, 16, 64 or 256); `picture` and `pictures` are what is drawn, `given` is what you painted.
 
     Args:
         models: names of `pixeledu.list_pretrained()`, or a dict of models by title. None: all that
@@ -56,14 +58,15 @@ class LiveSampler(PageWidget):
         image: number of the picture of this seed, 0 … 15.
         sixteen: whether all sixteen are shown, and not that one alone.
         temperature: 0.1 to 2; the logits are divided by it.
-        position: which drawn value to show first, from 0; None: the finished picture.
+        position: which drawn value to show first, from 0; None: the one in the middle.
+        tool: what a press in the picture does first: "look", "draw" or "erase".
+        description: what the figure is for, its name for readers who cannot see it.
     Raises:
         ValueError: an argument is out of range, or a model is none of this package's.
     """
 
     _name = "live_sampler"
-    _min_height = 586
-    INSTANT = INSTANT
+    _min_height = 638
 
     models = traitlets.List().tag(sync=True, page=True)
     weights = traitlets.Dict().tag(sync=True)  # all of them; on the site, in scripts of their own
@@ -76,7 +79,9 @@ class LiveSampler(PageWidget):
     given = _Anything([]).tag(sync=True, page=True)
     position = _Anything(0).tag(sync=True, page=True)
     playing = traitlets.Bool(False).tag(sync=True)
-    speed = _Anything(INSTANT).tag(sync=True, page=True)
+    speed = _Anything(USUAL_SPEED).tag(sync=True, page=True)
+    tool = _Anything(TOOLS[0]).tag(sync=True, page=True)
+    description = traitlets.Unicode("A trained model draws").tag(sync=True, page=True)
     drawn = traitlets.Dict().tag(sync=True)  # what the page has drawn, and of what
 
     def __init__(
@@ -90,21 +95,25 @@ class LiveSampler(PageWidget):
         sixteen: bool = False,
         temperature: float = 1.0,
         position: int | None = None,
+        tool: str = TOOLS[0],
+        description: str = "A trained model draws",
     ) -> None:
         found = models_for_page(models, size, _CONSTANTS["longest"])
         self._contents = {one["name"]: content for one, content in found}
         texts = {name: b64encode(content).decode() for name, content in self._contents.items()}
         shipped = () if isinstance(models, Mapping) else self._contents
         chosen = {"seed": seed, "image": image, "sixteen": sixteen, "temperature": temperature}
+        chosen["tool"] = tool
         super().__init__(
             models=[one for one, _ in found],
             weights=texts,
+            description=" ".join(description.split()),
             own={name: text for name, text in texts.items() if name not in shipped},
         )
         self.model = self.models[0]["name"] if model is None else model
         for name, value in chosen.items():
             setattr(self, name, value)
-        self.position = self.steps - 1 if position is None else position
+        self.position = self.steps // 2 if position is None else position
 
     def __repr__(self) -> str:
         return f"LiveSampler({self.model}, seed {self.seed}, {len(self.models)} models)"
@@ -199,7 +208,7 @@ class LiveSampler(PageWidget):
 
     # ---- what may be set ----
 
-    @traitlets.validate("model", "seed", "image", "sixteen", "temperature", "speed")
+    @traitlets.validate("model", "seed", "image", "sixteen", "temperature", "speed", "tool")
     def _allowed(self, proposal):
         name, value = proposal["trait"].name, proposal["value"]
         if name == "temperature":
@@ -214,7 +223,7 @@ class LiveSampler(PageWidget):
                 raise ValueError(f"{name} must be less than {most}, got {value}")
             return value
         names = tuple(one["name"] for one in self.models)
-        allowed = {"model": names, "sixteen": (False, True), "speed": SPEEDS}[name]
+        allowed = {"model": names, "sixteen": (False, True), "speed": SPEEDS, "tool": TOOLS}[name]
         if not any(type(value) is type(one) and value == one for one in allowed):
             raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
         return value
@@ -256,16 +265,15 @@ class LiveSampler(PageWidget):
         # Laid out like the figure that replaces it, so that nothing on the page moves.
         return (
             f'<div style="padding:17px"><div style="{ROW}">'
-            f'<div style="flex:0 1 {_PICTURE}px;min-height:{_SIZES["column_height"]}px">'
+            f'<div style="flex:0 1 {_PICTURE}px;min-height:var(--left-height)">'
             f'<img src="data:image/png;base64,{as_png(shown)}" '
             f'alt="A sample of {title}, seed {self.seed}, {height}×{width} pixels" '
             f'style="display:block;padding:0;width:{wide}px;max-width:100%;'
             'image-rendering:pixelated"></div>'
-            f'<p style="flex:1 1 240px;margin:0;min-height:{_SIZES["column_height"]}px">'
+            '<p style="flex:1 1 240px;margin:0;min-height:var(--right-height)">'
             f"A picture that {title} has drawn. With JavaScript, or in a running notebook, the "
             "model draws here: choose model, seed and temperature, or paint a part of a picture "
-            "and let the model complete it.</p></div>"
-            f'<div style="{ROW};margin-top:16px">{ROOM_FOR_CONTROLS}</div></div>'
+            "and let the model complete it.</p></div></div>"
         )
 
 

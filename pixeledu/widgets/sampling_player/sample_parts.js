@@ -33,7 +33,7 @@ export function readoutOf(replay) {
     : [];
   const node = element("p.pixeledu-readout", { "aria-atomic": "true" }, ...lines, ...given);
   const show = (step) => {
-    const soFar = `${total[step].toFixed(1)} nats so far`;
+    const soFar = `−log p so far: ${total[step].toFixed(1)} nats`;
     const count = `value ${step + 1} of ${steps.length}`;
     [...describe(replay, step), `${soFar} · ${count}`].forEach((text, i) => {
       lines[i].textContent = text;

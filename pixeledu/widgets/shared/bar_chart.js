@@ -13,6 +13,7 @@ export function barChart({ bars, barWidth, channels, levels }) {
   const node = element(
     "div.pixeledu-chart",
     { style: `--bars:${bars}` },
+    element("div.pixeledu-axis", hidden, "probability"),
     element("div.pixeledu-probabilities", hidden, ...texts(1, 0.5, 0)),
     chart,
     ramp,

@@ -38,8 +38,31 @@ export function listen(model, handlers) {
   };
 }
 
-/** Put a figure into `el`; returns its clean-up, which calls `stops` and takes the figure away. */
+/**
+ * Call `begin()` once, when a node is about to come into view; returns a function that stops waiting.
+ */
+export function whenSeen(node, begin) {
+  const watch = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watch.disconnect();
+    begin();
+  });
+  watch.observe(node);
+  return () => watch.disconnect();
+}
+
+/**
+ * Put a figure into `el`; returns its clean-up, which calls `stops` and takes the figure away. Figures
+ * of one name are numbered, so that each has a name of its own.
+ */
 export function shownIn(el, root, ...stops) {
+  const name = root.getAttribute("aria-label");
+  const names = [...document.querySelectorAll(".pixeledu[aria-label]")].map((figure) => {
+    return figure.getAttribute("aria-label");
+  });
+  for (let i = 2; names.includes(root.getAttribute("aria-label")); i++) {
+    root.setAttribute("aria-label", `${name} (${i})`);
+  }
   el.replaceChildren(root);
   return () => {
     for (const stop of stops) stop();

@@ -11,8 +11,6 @@ const ICONS = {
   end: "M11.5 3h2v10h-2zM2.5 3v10l8-5z",
 };
 
-const INSTANT = 1000000; // units a second: from here on a figure jumps to its end
-
 /**
  * The controls of a figure with steps from 0 to a last one. `model` has the traits `playing`,
  * `speed` and `position` (or as `trait` calls it); the rest says how this figure differs:
@@ -27,6 +25,7 @@ const INSTANT = 1000000; // units a second: from here on a figure jumps to its e
  *                     moves on by rows
  * describe(step)      the step in words
  * draw(step, still)   shows the step; `still` if a screen reader may speak of it
+ * finished()          what is said when playing has reached the last step; may be left out
  *
  * The two nodes `buttons` and `scrub` belong into the figure, whose root `start` then takes.
  */
@@ -79,10 +78,7 @@ export function transportOf(model, figure) {
   const rates = element(
     "select",
     { "aria-label": "Speed", onchange: () => save("speed", Number(rates.value)) },
-    ...speeds.map((s) => {
-      const text = s < INSTANT ? `${s} ${words.unit}${s > 1 ? "s" : ""}/s` : "instant";
-      return element("option", { value: s }, text);
-    }),
+    ...speeds.map((s) => element("option", { value: s }, `${s} ${words.unit}${s > 1 ? "s" : ""}/s`)),
   );
   const buttons = element(
     "div.pixeledu-transport",
@@ -93,7 +89,8 @@ export function transportOf(model, figure) {
     button("forward", `One ${words.step} forward`, () => go(position() + 1)),
     button("end", "To the end", () => go(last())),
   );
-  const scrub = element("div.pixeledu-scrub", {}, scrubber, rates);
+  const status = element("span.pixeledu-hidden", { role: "status" });
+  const scrub = element("div.pixeledu-scrub", {}, scrubber, rates, status);
 
   const press = (event) => {
     const { key, target } = event;
@@ -142,7 +139,7 @@ export function transportOf(model, figure) {
       stretch = { from: here, since: now, rate };
     }
     let next = inside(stretch.from + Math.floor((now - stretch.since) * rate));
-    if (calm.matches && speed() < INSTANT) {
+    if (calm.matches) {
       const beat = Math.max(500, figure.rowLength() / rate);
       const due = now - stretch.since >= beat;
       next = due ? figure.endOfRow(inside(here + 1)) : here;
@@ -151,8 +148,11 @@ export function transportOf(model, figure) {
     stretch.at = next;
     stretch.seen = now;
     if (next !== here) model.set(trait, next);
-    if (next === last()) save("playing", false);
-    else if (now - saved > 250) {
+    if (next === last()) {
+      save("playing", false);
+      status.textContent = figure.finished?.() ?? `Finished: ${figure.describe(next)}.`;
+    }
+    if (next !== last() && now - saved > 250) {
       saved = now;
       model.save_changes();
     }
@@ -160,6 +160,7 @@ export function transportOf(model, figure) {
   const run = () => {
     cancelAnimationFrame(frame);
     stretch = null;
+    if (playing()) status.textContent = "";
     if (playing()) frame = requestAnimationFrame(tick);
     play.replaceChildren(icon(ICONS[playing() ? "pause" : "play"]));
     play.title = playing() ? "Pause" : "Play";

@@ -1,4 +1,4 @@
-"""The live sampler's Python half: what is on offer, what is stored, what is drawn and refused."""
+"""The live sampler's Python half: what can be chosen, what is stored, what is drawn and refused."""
 
 import json
 import re
@@ -39,23 +39,23 @@ def exported(sampler: LiveSampler):
     return load_export(b64decode(sampler.weights[sampler.model]))
 
 
-# ---- what is on offer ---------------------------------------------------------------------------
+# ---- what can be chosen ---------------------------------------------------------------------------
 
 
-def test_every_model_that_ships_and_fits_into_a_page_is_on_offer():
+def test_every_model_that_ships_and_fits_into_a_page_is_listed():
     names = page_models()
     assert set(names) <= set(list_pretrained())
     assert {name for name in list_pretrained() if name.startswith(("digits", "mnist16"))} <= {
         *names
     }
     sampler = LiveSampler()
-    assert [offer["name"] for offer in sampler.models] == names
+    assert [model["name"] for model in sampler.models] == names
     assert sampler.model == names[0]
     for name in names:
         content = b64decode(sampler.weights[name])
         assert content == page_export(name)
         assert len(content) <= LARGEST
-    assert len({offer["title"] for offer in sampler.models}) == len(names)
+    assert len({model["title"] for model in sampler.models}) == len(names)
 
 
 def test_a_page_carries_no_weights_of_models_that_ship_but_those_of_your_own(sampler):
@@ -141,7 +141,7 @@ def test_the_html_carries_the_state_that_the_live_widget_has(sampler):
     sampler.position, sampler.playing = 7, True
     live, stored = sampler.get_state(), state_of(sampler.html())
     names = {"models", "model", "seed", "image", "sixteen", "temperature", "given", "position"}
-    assert set(stored) == names | {"speed", "own"}  # it never plays alone
+    assert set(stored) == names | {"speed", "own", "tool", "description"}  # it never plays alone
     assert {name: stored[name] for name in names} == {name: live[name] for name in names}
 
 
@@ -157,6 +157,23 @@ def test_without_javascript_there_is_the_finished_picture(sampler, model):
     assert f'alt="A sample of {model}, seed 9, 6×5 pixels"' in html
 
 
+def test_it_begins_in_the_middle_of_a_picture_at_a_speed_that_shows_it(sampler):
+    assert (sampler.position, sampler.steps, sampler.speed) == (15, 30, 256)
+    assert LiveSampler({"colours": tiny(channels=3)}, size=SIZE).position == 45
+    assert sampler.playing is False
+
+
+def test_the_page_knows_the_shape_of_a_models_pictures_before_it_reads_the_weights(sampler):
+    shapes = [(m["height"], m["width"], m["channels"], m["levels"]) for m in sampler.models]
+    assert shapes == [(*SIZE, 1, 4), (*SIZE, 3, 2)]
+
+
+def test_a_description_is_one_line():
+    assert LiveSampler({"one": tiny()}, size=SIZE, description=" Paint\n a digit ").description == (
+        "Paint a digit"
+    )
+
+
 def test_a_title_is_escaped():
     html = LiveSampler({'<b onclick="x">': tiny()}, size=(2, 2)).html()
     assert "<b onclick" not in html
@@ -168,14 +185,13 @@ def test_a_title_is_escaped():
 def test_everything_can_be_set_while_it_lives(sampler):
     for name, value in (
         *(("model", "colours"), ("seed", 2**32 - 1), ("image", 15), ("sixteen", True)),
-        *(("temperature", 2), ("position", 89), ("speed", 1), ("playing", True)),
+        *(("temperature", 2), ("position", 89), ("speed", 1), ("playing", True), ("tool", "erase")),
     ):
         setattr(sampler, name, value)
         assert getattr(sampler, name) == value
 
 
 def test_a_position_that_is_no_longer_there_becomes_the_last(sampler):
-    assert sampler.position == 29
     sampler.model = "colours"
     sampler.position = 80
     sampler.model = "greys"
@@ -200,6 +216,7 @@ REFUSED = [
     ("temperature", float("nan"), "temperature must be from 0.1 to 2, got nan"),
     ("temperature", "1", "temperature must be from 0.1 to 2, got '1'"),
     ("temperature", True, "temperature must be from 0.1 to 2, got True"),
+    ("tool", "pen", r"tool must be one of \('look', 'draw', 'erase'\), got 'pen'"),
     ("position", 30, "position must be from 0 to 29, got 30"),
     ("position", -1, "position must be a whole number of at least 0, got -1"),
 ]
@@ -216,7 +233,7 @@ def test_an_argument_out_of_range_is_refused(name, value, message):
     ("name", "value", "message"),
     [
         *REFUSED,
-        ("speed", 3, r"speed must be one of \(1, 4, 16, 64, 256, 1000000\), got 3"),
+        ("speed", 3, r"speed must be one of \(1, 4, 16, 64, 256\), got 3"),
         ("given", [0] * 29, "given must be empty or hold 30 whole numbers from -1"),
         ("given", [4] * 30, "given must be empty or hold 30 whole numbers from -1"),
         ("given", [0.0] * 30, "given must be empty or hold 30 whole numbers from -1"),
@@ -260,6 +277,6 @@ def test_what_is_given_must_fit_the_picture(sampler):
 
 
 @pytest.mark.parametrize("speed", SPEEDS)
-def test_every_speed_on_offer_can_be_chosen(sampler, speed):
+def test_every_speed_listed_can_be_chosen(sampler, speed):
     sampler.speed = speed
     assert state_of(sampler.html())["speed"] == speed
