@@ -221,7 +221,7 @@ class Drawing:
             The values, shape (n, C, W); -1 where the model says nothing that could be drawn.
         """
         n, channels, _, width = self.shape
-        drawn, last = [], []
+        drawn, said = [], []
         steps.start_row()
         with at_most(steps.threads):
             for place, noise_ in enumerate(noise.unbind()):
@@ -235,8 +235,9 @@ class Drawing:
                 if watch is not None:
                     watch(probabilities)
                 drawn.append(values)
-                last.append(probabilities[:, -1])  # NaN as soon as one of them is
-        values = torch.where(torch.stack(last).isnan(), -1, torch.stack(drawn))  # (W·C, n)
+                said.append(probabilities)
+        nothing = torch.stack(said)[..., -1].isnan()  # (W·C, n): NaN as soon as one level is
+        values = torch.where(nothing, -1, torch.stack(drawn))  # (W·C, n)
         return values.view(width, channels, n).permute(2, 1, 0)
 
     def _noise(self, row: int) -> Tensor:
@@ -278,7 +279,8 @@ _COLDEST = 1e-30  # the most likely value has long won; a colder quotient could 
 
 def _draw_values(logits: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Turn logits (n, levels) and uniform numbers (n, 1) into values (n,) and probabilities."""
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if logits.dtype.itemsize < 4:  # half precision
+        logits = logits.float()
     if temperature != 1:
         logits = logits / max(temperature, _COLDEST)
     probabilities = torch.softmax(logits, dim=1)  # (n, levels)
