@@ -1,8 +1,10 @@
 """Train the models that ship, one after the other: `python benchmarks/train_queue.py`.
 
-Goes through `benchmarks/queue.json` and keeps WORKERS trainings running at the lowest priority,
-each on its part of the processors. Stopped at any moment, the same command goes on: a run is in its
-folder below RUNS, and one that has ended has a file `finished` there. `--list` says how far all are.
+Goes through `benchmarks/queue.json`, or a queue of your own, and keeps WORKERS trainings running at
+the lowest priority, each on its part of the processors. A queue is a JSON object: names of runs, and
+for each the arguments of `pixeledu train`. Stopped at any moment, the same command goes on: a run is
+in its folder below RUNS, and one that has ended has a file `finished` there. `--list` says how far
+all are.
 What a run has reached becomes a model that ships by `python benchmarks/publish.py RUN NAME`.
 """
 
@@ -10,7 +12,9 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -18,16 +22,18 @@ from pathlib import Path
 
 QUEUE = Path(__file__).with_name("queue.json")
 FINISHED = "finished"
+STOPPED = "stopped; the same command goes on where it was"
 
 
 def main() -> None:
     options = _options()
-    queue = json.loads(QUEUE.read_text())
+    queue = read_queue(Path(options.queue))
     folder = Path(options.runs)
     if options.list:
         for name in queue:
             print(f"{name}: {progress(folder / name)}")
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     lowest_priority()
     threads = options.threads or max(1, (os.cpu_count() or 1) // options.workers)
     waiting = [name for name in queue if not (folder / name / FINISHED).exists()]
@@ -38,7 +44,7 @@ def main() -> None:
             while waiting and len(running) < options.workers:
                 name = waiting.pop(0)
                 running[name] = started(folder / name, queue[name], threads)
-                stopping.callback(running[name].terminate)
+                stopping.callback(stop, running[name])
             time.sleep(1)
             for name, process in list(running.items()):
                 if process.poll() is None:
@@ -51,6 +57,27 @@ def main() -> None:
                 print(f"{name}: exit code {process.returncode}", flush=True)
     if failed:
         sys.exit(f"failed, see log.txt in their folders: {', '.join(failed)}")
+
+
+def read_queue(path: Path) -> dict[str, str]:
+    """Read the arguments of each training, by the name of its run."""
+    try:
+        queue = json.loads(path.read_text(encoding="utf-8"))
+        for name, arguments in queue.items():
+            if not re.fullmatch(r"[\w-][\w.-]*", name) or not shlex.split(arguments):
+                raise ValueError(f"{name!r} is no name of a run with arguments")
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        sys.exit(
+            f"{path} must hold a JSON object: names of runs, and for each the arguments of "
+            f"`pixeledu train` ({error})"
+        )
+    return queue
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End a training, if it has not ended yet, and wait until it has let go of its folder."""
+    process.terminate()
+    process.wait()
 
 
 def started(run: Path, arguments: str, threads: int) -> subprocess.Popen:
@@ -97,6 +124,7 @@ def lowest_priority() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--queue", default=QUEUE, help="the trainings (benchmarks/queue.json)")
     parser.add_argument("--runs", default="runs", help="where the runs are kept (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="at the same time (%(default)s)")
     parser.add_argument("--threads", type=int, help="of each (its part of the processors)")
@@ -105,4 +133,7 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)

@@ -99,15 +99,19 @@ def seed(text: str) -> int:
 def _whole_number(text: str, least: int, most: int) -> int:
     if re.fullmatch(r"[0-9]{1,25}", text) and least <= int(text) <= most:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+    raise argparse.ArgumentTypeError(f"{_shown(text)} is no whole number from {least} to {most}")
 
 
 def size(text: str) -> tuple[int, int]:
     """Read a height and a width."""
     side = rf"([1-9][0-9]{{0,{SIDE_DIGITS - 1}}})"
     if not (match := re.fullmatch(f"{side}x{side}", text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 28x28")
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is no size such as 28x28")
     return int(match[1]), int(match[2])
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) < 50 else f"{text[:40]}...")
 
 
 def png(text: str) -> str:

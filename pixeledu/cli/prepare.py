@@ -4,7 +4,7 @@ import argparse
 import itertools
 
 from pixeledu.cli.arguments import add_option, default_of, size
-from pixeledu.data.prepare import prepare_images, unreadable
+from pixeledu.data.prepare import in_words, prepare_images, unreadable
 from pixeledu.streams import stderr_is_terminal
 
 _SHOWN = 10  # unreadable pictures that are named; the index names all
@@ -31,8 +31,6 @@ def add_to(commands) -> None:
     )
     action.set_defaults(
         run=_prepare,
-        # Of large pictures in many threads, each with a heap of its own, too much would be kept.
-        keeps_freed_memory=False,
         after_ctrl_c="; the same command goes on where it was",
     )
     action.add_argument("folder", metavar="FOLDER", help="pictures, in folders or not")
@@ -71,4 +69,6 @@ def _prepare(options: argparse.Namespace) -> None:
     print(f"unreadable: {facts['unreadable']} pictures")
     for line in itertools.islice(unreadable(options.out), _SHOWN):
         print(f"  {line['file']!a}: {line['unreadable']}")
+    if facts.get("passed over"):
+        print(f"passed over, as no picture ends so: {in_words(facts['passed over'])}")
     print(f"saved: {options.out}")

@@ -8,10 +8,14 @@ A folder with three files, which `pixeledu data prepare` writes:
 * `set.json`: the shape, the levels, and the first and last row of each split. It is written last.
 """
 
+import errno
 import io
 import json
 import mmap
+import os
 import sys
+import weakref
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 
@@ -88,11 +92,87 @@ def open_images(path: str | Path, split: str) -> tuple[Tensor, int]:
                     f"again"
                 )
             mapped = _mapped(opened.fileno())
+            kept = os.dup(opened.fileno())
     except OSError as error:
         raise ValueError(f"cannot read {file}: {error.strerror}") from error
     images = torch.frombuffer(mapped, dtype=torch.uint8, offset=len(header)).view(shape)
     first, last = facts["splits"][split]
-    return images[first:last], facts["levels"]
+    return ImagesOnDisk.of(images[first:last], _Whole(file, kept, mapped)), facts["levels"]
+
+
+class _Whole:
+    """Sees that a file is still as long as it was when it was mapped."""
+
+    def __init__(self, file: Path, descriptor: int, mapped: mmap.mmap):
+        self.file, self.descriptor, self.size = file, descriptor, len(mapped)
+        weakref.finalize(self, os.close, descriptor)
+
+    def check(self) -> None:
+        """Raise OSError if the file was cut short: what was mapped is no longer there."""
+        if os.fstat(self.descriptor).st_size < self.size:
+            raise OSError(
+                errno.EIO,
+                f"{self.file} was cut short while it was in use: restore it, or prepare the set "
+                f"again; a training goes on from its last checkpoint",
+            )
+
+
+class ImagesOnDisk(Tensor):
+    """Images that lie in a file. Before they are used, the file is checked to be still there.
+
+    A process that reads what is no longer in a file ends at once, without a word (SIGBUS). What is
+    computed from these images is a plain tensor, unless it is another view of the file.
+    """
+
+    whole: _Whole
+
+    @staticmethod
+    def of(images: Tensor, whole: _Whole) -> "ImagesOnDisk":
+        """Return the same images, checked from now on."""
+        images = images.as_subclass(ImagesOnDisk)
+        images.whole = whole
+        return images
+
+    @classmethod
+    def __torch_function__(cls, function, types, arguments=(), options=None):
+        """Carry out any function of PyTorch on the images, if they are still there."""
+        on_disk = [it for it in _flat((arguments, options or {})) if isinstance(it, cls)]
+        for images in on_disk:
+            images.whole.check()
+        with torch._C.DisableTorchFunctionSubclass():
+            result = function(*arguments, **options or {})
+        return _still_on_disk(result, on_disk[0]) if on_disk else result
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        """Give a copy in memory."""
+        return self.clone()
+
+    def __reduce_ex__(self, protocol: int):
+        """Give other processes the images themselves, in memory."""
+        return self.clone().__reduce_ex__(protocol)
+
+
+def _flat(values) -> Iterator:
+    for value in values.values() if isinstance(values, dict) else values:
+        if isinstance(value, tuple | list | dict):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _still_on_disk(result, images: ImagesOnDisk):
+    """Return a result of a function; as images on disk if it is a view of these."""
+    if isinstance(result, tuple | list):
+        return type(result)(_still_on_disk(part, images) for part in result)
+    if not isinstance(result, Tensor):
+        return result
+    with torch._C.DisableTorchFunctionSubclass():
+        shared = (
+            result.device.type == "cpu"
+            and result.untyped_storage().data_ptr() == images.untyped_storage().data_ptr()
+        )
+        plain = result.as_subclass(Tensor)
+    return ImagesOnDisk.of(plain, images.whole) if shared else plain
 
 
 def _mapped(descriptor: int) -> mmap.mmap:

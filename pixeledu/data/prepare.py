@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from hashlib import sha256
 from itertools import islice
 from math import prod
@@ -16,8 +15,16 @@ from tqdm.auto import tqdm
 
 from pixeledu.checks import whole_number
 from pixeledu.data.image_set import IMAGES, INDEX, KIND, SET, SPLITS, npy_header, read_facts
-from pixeledu.data.picture_files import SUFFIXES, TOO_LARGE, picture_names, read_picture
+from pixeledu.data.picture_files import (
+    LARGE,
+    SUFFIXES,
+    TOO_LARGE,
+    picture_names,
+    read_picture,
+    sha256_of_file,
+)
 from pixeledu.data.sources import imported
+from pixeledu.fast.memory import large_buffers_given_back
 from pixeledu.files import cannot_write, only_user_of, remove_leftovers, write_atomically
 
 # Between two moments from which the work can go on, there are at most
@@ -40,10 +47,12 @@ def prepare_images(
     size: a pixel is the mean of those whose centres lie in it, or the nearest one. Transparent
     pictures lie on white, and of moving ones the first frame counts. The pictures are put in the
     order of the SHA-256 of their paths inside the folder: the first tenth is for testing, the
-    second for validation, the rest for training.
+    second for validation, the rest for training. What is hidden is left out.
 
     Stopped at any moment, the same call goes on where it was. What cannot be read is left out, and
-    the index says why.
+    the index says why. It also says what each picture held, so that one that was replaced since is
+    noticed. However many threads read, all pictures in memory together have at most 16 million
+    pixels, unless a single one has more.
 
     Args:
         folder: where the pictures are; folders in it are searched too.
@@ -62,6 +71,8 @@ def prepare_images(
     if not isinstance(size, tuple | list) or len(size) != 2:
         raise ValueError(f"size must be (height, width), got {size!r}")
     height, width = (whole_number("size", side) for side in size)
+    if height * width > LARGE:
+        raise ValueError(f"size must be at most {LARGE} pixels in all, got {height}x{width}")
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 (grey) or 3 (colours), got {channels!r}")
     if not 2 <= whole_number("levels", levels) <= 256:
@@ -70,11 +81,12 @@ def prepare_images(
     folder, out = Path(folder), Path(out)
     if out.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"out must be outside the folder of pictures {folder}, got {out}")
-    names = picture_names(folder)
+    names, others = picture_names(folder)
     if len(names) < len(SPLITS):
         raise ValueError(
             f"{folder} must hold at least {len(SPLITS)} pictures, got {len(names)}; "
             f"a picture ends in {', '.join(SUFFIXES)}"
+            + (f", and here are files with {in_words(others)}" if others else "")
         )
     settings = {
         "size": [height, width],
@@ -90,23 +102,53 @@ def prepare_images(
         if (out / SET).is_file():
             facts = read_facts(out)
             _refuse_another(out, facts["settings"], settings)
+            _refuse_replaced(folder, out)
             return facts
         work = _Work(out, (channels, height, width), settings)
+        _refuse_replaced(folder, out)
         _read_all(folder, names, work, progress)
-        return work.finish(len(names))
+        return work.finish(len(names), others)
 
 
 def unreadable(out: str | Path) -> Iterator[dict]:
-    """Give the lines of a set's index that say why a picture is not in it."""
-    return (line for line in _lines(Path(out) / INDEX) if "unreadable" in line)
+    """Give, for each picture that is not in a set, its "file" and why it is "unreadable"."""
+    for line in _lines(Path(out) / INDEX):
+        if "unreadable" in line:
+            yield {name: line[name] for name in ("file", "unreadable")}
+
+
+def in_words(others: dict[str, int]) -> str:
+    """Say how many files there are of each ending."""
+    return ", ".join(f"{ending} ({count})" for ending, count in others.items())
+
+
+def _refuse_replaced(folder: Path, out: Path) -> None:
+    """Raise ValueError if a picture is no longer what it was when it was read."""
+    lines = (line for line in islice(_lines(out / INDEX), 1, None) if "sha256" in line)
+    replaced = []
+    with ThreadPoolExecutor() as pool:
+        while some := list(islice(lines, CHUNK)):
+            now = pool.map(sha256_of_file, [folder / line["file"] for line in some])
+            pairs = zip(some, now, strict=True)
+            replaced += [line["file"] for line, it in pairs if line["sha256"] != it]
+    if replaced:
+        raise ValueError(
+            f"{out} holds another set, made with other pictures: {len(replaced)} have been replaced "
+            f"since, such as {replaced[0]!a}: choose another folder, or delete this one"
+        )
 
 
 def _read_all(folder: Path, names: list[str], work: "_Work", progress: bool) -> None:
     """Read the pictures that are not done yet, in several threads."""
-    read = partial(read_picture, shape=work.shape, levels=work.settings["levels"])
+
+    def read(path: Path) -> tuple[np.ndarray | str, str | None]:
+        image = read_picture(path, shape=work.shape, levels=work.settings["levels"])
+        return image, sha256_of_file(path)
+
     chunk = max(1, min(CHUNK, CHUNK_BYTES // prod(work.shape)))
     with (
         catch_warnings(action="ignore"),  # of what is odd in a picture that can be read
+        large_buffers_given_back(),
         ThreadPoolExecutor() as pool,
         tqdm(total=len(names), initial=work.done, unit="picture", disable=not progress) as bar,
     ):
@@ -116,7 +158,7 @@ def _read_all(folder: Path, names: list[str], work: "_Work", progress: bool) -> 
             outcomes = list(pool.map(read, paths))
             # What did not fit into memory beside others may fit alone.
             outcomes = [
-                read(path) if outcome is TOO_LARGE else outcome
+                read(path) if outcome[0] is TOO_LARGE else outcome
                 for path, outcome in zip(paths, outcomes, strict=True)
             ]
             work.add(some, outcomes)
@@ -163,20 +205,20 @@ class _Work:
         os.truncate(self.images, end)
         os.truncate(self.index, self.index.read_bytes().rfind(b"\n") + 1)
 
-    def add(self, names: list[str], outcomes: list[np.ndarray | str]) -> None:
-        """Write down what became of some pictures."""
-        lines = []
-        for name, outcome in zip(names, outcomes, strict=True):
-            if isinstance(outcome, str):
-                lines.append({"file": name, "unreadable": outcome})
+    def add(self, names: list[str], outcomes: list[tuple[np.ndarray | str, str | None]]) -> None:
+        """Write down what became of some pictures: an image or why there is none, and its SHA-256."""
+        lines, images = [], []
+        for name, (image, digest) in zip(names, outcomes, strict=True):
+            if isinstance(image, str):
+                lines.append({"file": name, "unreadable": image, "sha256": digest})
             else:
-                lines.append({"file": name, "row": self.rows})
+                lines.append({"file": name, "row": self.rows, "sha256": digest})
+                images.append(image.tobytes())
                 self.rows += 1
-        images = (outcome.tobytes() for outcome in outcomes if not isinstance(outcome, str))
         _write(self.images, images)
         _write(self.index, [_text(lines)])
 
-    def finish(self, pictures: int) -> dict:
+    def finish(self, pictures: int, others: dict[str, int]) -> dict:
         """Write down that the set is complete, and return what it says of itself."""
         tenth = max(1, pictures // 10)
         rows = [0, 0, 0]  # for testing, validation and training
@@ -199,6 +241,7 @@ class _Work:
                 "test": [0, test],
             },
             "unreadable": pictures - self.rows,
+            "passed over": others,
             "settings": self.settings,
         }
         _write(self.images, [npy_header((self.rows, *self.shape))], mode="r+b")

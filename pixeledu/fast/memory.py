@@ -9,6 +9,8 @@ a small model can spend as much time on that as on its arithmetic.
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Buffers from this size on still come and go one by one. Older glibc accepts no larger number.
 SINGLE = 32 * 2**20
@@ -29,13 +31,37 @@ def keep_freed_memory() -> bool:
         Whether it was done: not without glibc, and not against the variables.
     Source: the manual of glibc, "Malloc Tunable Parameters".
     """
+    global _kept
+    _kept = _set(KEPT, SINGLE)
+    return _kept
+
+
+@contextmanager
+def large_buffers_given_back() -> Iterator[None]:
+    """Let glibc return buffers from 1 MiB on as soon as they are freed, for a while.
+
+    Many threads have a heap each, and each would keep what its largest pictures took.
+    """
+    changed = _set(2**20, 2**20)
+    try:
+        yield
+    finally:
+        if changed:  # back to what it was, or to where glibc ends by itself
+            _set(KEPT if _kept else 2 * SINGLE, SINGLE)
+
+
+_kept = False
+
+
+def _set(kept: int, single: int) -> bool:
+    """Set both numbers, unless the user has or there is no glibc; return whether it was done."""
     if sys.platform != "linux" or any(_is_about_malloc(name) for name in os.environ):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if mallopt is None:
         return False
     # The first of the two also stops glibc from moving both numbers as it sees fit.
-    return bool(mallopt(_TRIM_THRESHOLD, KEPT)) and bool(mallopt(_MMAP_THRESHOLD, SINGLE))
+    return bool(mallopt(_TRIM_THRESHOLD, kept)) and bool(mallopt(_MMAP_THRESHOLD, single))
 
 
 def _is_about_malloc(variable: str) -> bool:

@@ -1,0 +1,111 @@
+"""A queue of trainings goes on where it was, names what failed, and says how far all runs are."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pixeledu.cli.parser import parser
+from pixeledu.data import DATASETS
+from pixeledu.models import MODEL_NAMES
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "benchmarks" / "train_queue.py"
+TINY = "--data digits --hidden 1 --layers 0 --batch-size 64 --checkpoint-every 3"
+
+
+def start(folder, *words, **queue):
+    """Start the script with a queue of its own; by name, the words of each training."""
+    (folder / "queue.json").write_text(json.dumps(queue))
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, "--queue", "queue.json", "--runs", "runs", *words],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def finish(process):
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def test_all_are_trained_and_a_second_call_starts_nothing(tmp_path):
+    queue = {"one": f"{TINY} --epochs 1", "two": f"{TINY} --epochs 2"}
+    code, out, err = finish(start(tmp_path, "--workers", "1", **queue))
+    assert (code, err) == (0, "")
+    assert "one: exit code 0\n" in out
+    assert out.index("one: exit code 0") < out.index(
+        "two: "
+    )  # one worker, in the order of the queue
+    for name in queue:
+        assert (tmp_path / "runs" / name / "finished").exists()
+        assert "test: " in (tmp_path / "runs" / name / "log.txt").read_text()
+    assert finish(start(tmp_path, **queue)) == (0, "", "")
+    code, out, _ = finish(start(tmp_path, "--list", three=TINY, **queue))
+    lines = dict(line.split(": ", 1) for line in out.splitlines())
+    assert lines["one"].startswith("finished, epoch 1, best valid nats ")
+    assert lines["two"].startswith("finished, epoch 2, ")
+    assert lines["three"] == "waits"
+
+
+def test_a_run_that_fails_is_named_and_the_others_are_trained(tmp_path):
+    queue = {"bad": f"{TINY} --data nothing --epochs 1", "good": f"{TINY} --epochs 1"}
+    code, out, err = finish(start(tmp_path, "--workers", "1", **queue))
+    assert code == 1
+    assert "bad: exit code 2" in out
+    assert err.splitlines()[-1] == "failed, see log.txt in their folders: bad"
+    assert "name must be one of" in (tmp_path / "runs" / "bad" / "log.txt").read_text()
+    assert not (tmp_path / "runs" / "bad" / "finished").exists()
+    assert (tmp_path / "runs" / "good" / "finished").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_it_takes_its_trainings_with_it_and_goes_on_where_they_were(tmp_path, number):
+    queue = {"one": "--data digits --hidden 1 --layers 0 --batch-size 1297 --epochs 200"}
+    process = start(tmp_path, **queue)
+    metrics = tmp_path / "runs" / "one" / "metrics.jsonl"
+    while not metrics.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(number)
+    code, _, err = finish(process)
+    assert code == 1
+    assert err == "stopped; the same command goes on where it was\n"
+    done = len(metrics.read_text().splitlines())
+    assert 1 <= done < 200
+    code, out, _ = finish(start(tmp_path, "--list", **queue))
+    assert (code, out.partition(", best")[0]) == (0, f"one: not finished, epoch {done}")
+    # The training has ended as well, or its folder would not be free for the next one.
+    code, out, err = finish(start(tmp_path, **queue))
+    assert (code, err) == (0, "")
+    assert ", resumed at step " in (tmp_path / "runs" / "one" / "log.txt").read_text()
+    assert len(metrics.read_text().splitlines()) == 200
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"one": 1}', '{"../one": "--epochs 1"}'])
+def test_a_queue_that_is_none_is_refused_in_one_line(tmp_path, content):
+    process = start(tmp_path)
+    finish(process)
+    (tmp_path / "queue.json").write_text(content)
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--queue", "queue.json"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("queue.json must hold a JSON object: names of runs, and for each")
+    assert done.stderr.count("\n") == 1
+
+
+def test_every_training_of_the_project_s_queue_is_understood():
+    queue = json.loads((ROOT / "benchmarks" / "queue.json").read_text())
+    assert queue
+    for words in queue.values():
+        options = parser().parse_args(["train", *shlex.split(words)])
+        assert options.model in MODEL_NAMES
+        assert options.data in DATASETS
+        assert options.out is None  # the queue names the folder
