@@ -132,8 +132,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run `main`, and say after Ctrl-C how to go on."""
     try:
         main()
     except KeyboardInterrupt:
         sys.exit(STOPPED)
+
+
+if __name__ == "__main__":
+    run()
