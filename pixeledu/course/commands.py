@@ -10,19 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 import pixeledu
-from pixeledu.course.grading.grades import (
-    PASSED,
-    Graded,
-    GradedFolder,
-    grade_folder,
-    need,
-    stem_of,
-)
+from pixeledu.course.grading.grades import FAILED, PASSED, Graded, grade_folder, need, stem_of
 from pixeledu.course.grading.report import write_reports
-from pixeledu.course.isolation.isolation import UNSAFE, Isolation, find_walls
+from pixeledu.course.isolation.sandbox import warnings
 from pixeledu.files import write_atomically
-
-_MOST_NAMES = 20  # that the summary on the screen gives
 
 
 def exercise(options: argparse.Namespace) -> None:
@@ -38,16 +29,20 @@ def exercise(options: argparse.Namespace) -> None:
 
 
 def exercises_folder() -> Path:
-    """Find the notebooks that are handed out: in the package, or in the project that it is part of.
+    """Find `book/exercises`: beside the package, or in the current folder or one above it.
 
     Raises:
-        ValueError: they are nowhere.
+        ValueError: it is nowhere.
     """
-    package = Path(pixeledu.__file__).resolve().parent
-    for folder in (package / "course" / "exercises", package.parent / "book" / "exercises"):
+    here = Path.cwd()
+    for root in (Path(pixeledu.__file__).resolve().parents[1], here, *here.parents):
+        folder = root / "book" / "exercises"
         if any(folder.glob("[0-9][0-9]_*.ipynb")):
             return folder
-    raise ValueError(f"{package} was installed without its exercises: install pixeledu again")
+    raise ValueError(
+        "the exercises are in the project's folder book/exercises, not in the package: "
+        "get the project and run this inside it"
+    )
 
 
 def _new(options: argparse.Namespace) -> None:
@@ -69,7 +64,7 @@ def _copy(options: argparse.Namespace, folder: Path, ending: str) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Grade one notebook of one's own as an instructor would, and say what is wrong with it."""
+    """Grade one notebook as an instructor would, and say what is wrong with it."""
     exercises = exercises_folder()
     path = Path(options.notebook)
     if options.notebook.isdecimal():
@@ -78,8 +73,7 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"there is no notebook {path}: `exercise new` makes one to fill in")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "yours.ipynb").write_bytes(path.read_bytes())
-        # Whoever runs this trusts these answers: they are his own.
-        (graded,) = grade_folder(Path(folder), exercises, Isolation(walls=False), workers=1).graded
+        _, (graded,) = grade_folder(Path(folder), exercises, workers=1)
     for grade in graded.grades:
         print(f"{grade.status}: {grade.title} ({grade.task})")
         if grade.message:
@@ -98,44 +92,28 @@ def _points(graded: Graded) -> str:
 
 def _grade(options: argparse.Namespace) -> None:
     """Grade a folder and write the reports."""
-    need("IPython")
-    exercises, warnings = exercises_folder(), []
-    if options.unsafe:
-        isolation = Isolation(walls=False)
-        warnings = [UNSAFE]
-        print(f"pixeledu: warning: {UNSAFE}", file=sys.stderr)
-    else:
-        isolation = find_walls(hidden=[exercises])
+    need("nbval", "pytest", "nbformat", "ipykernel")
+    found = warnings()
+    for warning in found:
+        print(f"pixeledu: warning: {warning}", file=sys.stderr)
     with tqdm(unit="submission", disable=not sys.stderr.isatty()) as bar:
-        folder = grade_folder(
+        stem, graded = grade_folder(
             Path(options.folder),
-            exercises,
-            isolation,
+            exercises_folder(),
             options.chapter,
             workers=options.workers or _processors(),
             started=bar.reset,
             done=bar.update,
         )
-    paths = write_reports(Path(options.out), folder, warnings)
-    _summarise(folder)
-    print(f"saved: {', '.join(map(str, paths))}")
-    if all(one.problem for one in folder.graded):
-        problems = sorted({one.problem for one in folder.graded})
-        raise ValueError(f"nobody could be graded: {'; '.join(problems)}")
-
-
-def _summarise(folder: GradedFolder) -> None:
-    statuses = Counter(grade.status for one in folder.graded for grade in one.grades)
-    print(f"exercises: {folder.stem}")
-    print(f"submissions: {len(folder.graded)}")
+    paths = write_reports(Path(options.out), stem, graded, found)
+    statuses = Counter(grade.status for one in graded for grade in one.grades)
+    print(f"exercises: {stem}")
+    print(f"submissions: {len(graded)}")
     print(f"tasks: {', '.join(f'{count} {status}' for status, count in sorted(statuses.items()))}")
-    for said, names in (
-        ("not graded", [one.student for one in folder.graded if one.problem]),
-        ("passed over", folder.passed_over),
-    ):
-        if names:
-            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            print(f"{said}: {', '.join(map(repr, names[:_MOST_NAMES]))}{more}")
+    unread = [one.student for one in graded if _is_unread(one)]
+    if unread:
+        print(f"not graded: {', '.join(map(repr, unread))}")
+    print(f"saved: {', '.join(map(str, paths))}")
 
 
 def _processors() -> int:
@@ -143,3 +121,8 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _is_unread(graded: Graded) -> bool:
+    messages = {grade.message for grade in graded.grades}
+    return len(messages) == 1 and all(grade.status == FAILED for grade in graded.grades)

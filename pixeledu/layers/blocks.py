@@ -38,9 +38,13 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Compute all pixels of the trunk at once, (B, 2h, H, W) -> (B, 2h, H, W).
+        """Compute all pixels at once.
 
-        The condition has the shape (B, condition_features, H, W) or (B, condition_features, 1, 1).
+        Args:
+            x: the trunk, shape (B, 2h, H, W).
+            condition: shape (B, condition_features, H, W) or (B, condition_features, 1, 1).
+        Returns:
+            The trunk behind the block, shape (B, 2h, H, W).
         """
         y = self.reduce(F.relu(x))  # (B, h, H, W)
         y = self.convolve(F.relu(y))  # (B, h, H, W)
@@ -108,9 +112,13 @@ class RecurrentBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Compute all pixels of the trunk at once, (B, 2h, H, W) -> (B, 2h, H, W).
+        """Compute all pixels at once.
 
-        The condition has the shape (B, condition_features, H, W) or (B, condition_features, 1, 1).
+        Args:
+            x: the trunk, shape (B, 2h, H, W).
+            condition: shape (B, condition_features, H, W) or (B, condition_features, 1, 1).
+        Returns:
+            The trunk behind the block, shape (B, 2h, H, W).
         """
         # The condition is added to the gates: (B, 4h or 8h, H or 1, W or 1).
         given = () if condition is None else (self.condition(condition),)

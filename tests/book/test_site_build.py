@@ -1,5 +1,6 @@
 """Building the site: what is right is drawn, and whatever is wrong fails the build and is named."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,16 @@ def test_without_an_address_nothing_links_to_one(build, tmp_path):
         assert "og:" not in page.read_text(), page
     assert not (site / "sitemap.xml").exists()
     assert (site / ".nojekyll").exists()  # GitHub Pages would drop _static
+
+
+def test_a_chinese_name_in_the_glossary_is_an_entry_of_the_search(build, tmp_path):
+    page = "# A page\n\n:::{glossary}\nRow LSTM\n  A layer. 行LSTM，也叫 掩码卷积。\n:::\n"
+    assert build(page).returncode == 0
+    text = (tmp_path / "_build" / "html" / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+    entries = index["indexentries"]
+    for name in ("行lstm", "掩码卷积", "也叫"):
+        assert entries[name] == [[0, "term-Row-LSTM", False]]
 
 
 def test_a_page_without_faults_is_built_with_its_formulas_drawn(build, tmp_path):
