@@ -7,8 +7,14 @@ if (location.protocol.startsWith("http")) {
 // widget's module would otherwise get from Jupyter.
 class PixeleduWidget extends HTMLElement {
   connectedCallback() {
-    const json = this.querySelector("script[type='application/json']");
-    if (!json) return; // drawn already, and only moved within the page
+    if (!this.querySelector(STATE)) return; // drawn already, and only moved within the page
+    inTurn.push(this);
+    if (inTurn.length === 1) channel.port2.postMessage(null);
+  }
+
+  draw() {
+    const json = this.querySelector(STATE);
+    if (!json || !this.isConnected) return;
     const el = document.createElement("div");
     try {
       const widget = widgets[this.dataset.name];
@@ -16,17 +22,21 @@ class PixeleduWidget extends HTMLElement {
       const model = modelOf(JSON.parse(json.textContent));
       widget.initialize?.({ model });
       widget.render({ model, el });
-      json.remove();
-      const still = document.createElement("section"); // for paper
-      still.className = "pixeledu-still";
-      still.hidden = true;
-      still.append(...this.childNodes);
-      this.replaceChildren(el, still);
+      this.replaceChildren(el);
     } catch (error) {
       console.error(`The widget ${this.dataset.name} cannot be drawn:`, error); // its fallback stays
     }
   }
 }
+
+// One figure at a time: between two of them the page has its turn.
+const STATE = "script[type='application/json']";
+const inTurn = [];
+const channel = new MessageChannel();
+channel.port1.onmessage = () => {
+  inTurn.shift()?.draw();
+  if (inTurn.length) channel.port2.postMessage(null);
+};
 
 function modelOf(state) {
   const listeners = {};

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from pixeledu.widgets import SamplingPlayer
 from pixeledu.widgets.bundle import WIDGETS, all_styles, module_source, style_source
@@ -174,14 +174,22 @@ def heights_with_and_without_javascript(visit, address: str, width: int):
     heights = {}
     for javascript in (False, True):
         page = visit(address, width=width, java_script_enabled=javascript).page
+        if javascript:
+            all_drawn(page)
         boxes = [found.bounding_box() for found in page.locator("pixeledu-widget").all()]
         heights[javascript] = [box["height"] for box in boxes]
         assert all(box["x"] + box["width"] <= width for box in boxes)
     return page, heights[True], heights[False]
 
 
+def all_drawn(page) -> None:
+    """Wait until each figure of a page stands where its fallback was: they are drawn one by one."""
+    expect(page.locator("pixeledu-widget > script")).to_have_count(0)
+
+
 def violations(page) -> str:
     """What axe-core objects to in the figures of a page."""
+    all_drawn(page)
     # Without preload it does not fetch the style sheets again, which file:// forbids.
     options = {"preload": False, "rules": {"target-size": {"enabled": True}}}
     results = Axe().run(page, context="pixeledu-widget", options=options)
@@ -190,6 +198,7 @@ def violations(page) -> str:
 
 def layout_shifts(page) -> list[float]:
     """How far, and how often, what stood on a page has been moved by what came later."""
+    all_drawn(page)
     return page.evaluate(
         """new Promise(done => {
           const seen = [];

@@ -97,8 +97,8 @@ def test_the_script_leaves_no_name_behind(page):
 @pytest.mark.parametrize("name", ["broken", "unknown"])
 def test_a_widget_that_cannot_be_drawn_keeps_its_fallback_and_says_why(page, name):
     seen = page(name, "counter")
+    assert seen.page.locator("pixeledu-widget > div").inner_text() == "30 after 0"
     (message,) = seen.errors
     assert f"The widget {name} cannot be drawn" in message
     assert seen.page.locator("pixeledu-widget").first.inner_text() == f"a picture of {name}"
-    assert seen.page.locator("pixeledu-widget > div").inner_text() == "30 after 0"
     seen.errors.clear()  # expected here; the fixture `visit` allows none

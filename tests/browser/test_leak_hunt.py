@@ -34,7 +34,7 @@ def check(figure: Figure, shown: int, position: int) -> None:
 
 def test_a_mouse_alone_is_enough_and_all_six_can_be_named(visit, address):
     figure = Figure(visit(address).page, "leak_hunt")
-    feedback = figure.group.get_by_role("status")
+    feedback = figure.group.locator(".pixeledu-feedback")
     for shown, bug in enumerate(HUNTED):
         check(figure, shown, 17)
         figure.page.mouse.click(*figure.pixel(23))
@@ -58,7 +58,7 @@ def test_a_mouse_alone_is_enough_and_all_six_can_be_named(visit, address):
 
 def test_a_wrong_name_is_answered_with_a_pixel_that_tells(visit, address):
     figure = Figure(visit(address, theme="dark", **PHONE).page, "leak_hunt")
-    feedback = figure.group.get_by_role("status")
+    feedback = figure.group.locator(".pixeledu-feedback")
     figure.button("Model 3").tap()
     figure.button(name_of("mask-b-first")).tap()
     expect(feedback).to_contain_text(
@@ -78,7 +78,7 @@ def test_a_wrong_name_is_answered_with_a_pixel_that_tells(visit, address):
 
 def test_a_keyboard_alone_is_enough(visit, address):
     figure = Figure(visit(address).page, "leak_hunt")
-    feedback = figure.group.get_by_role("status")
+    feedback = figure.group.locator(".pixeledu-feedback")
     figure.press("Tab", "ArrowUp", "ArrowLeft")
     assert figure.position == 9
     check(figure, 0, 9)
