@@ -21,13 +21,14 @@ NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' -not -path 'book
 SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \
 	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
 
-.PHONY: help book serve test lint format unit notebooks-test browser-test chromium notebooks exercises grade \
+.PHONY: help book serve pdf test lint format unit notebooks-test browser-test chromium notebooks exercises grade \
 	address clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make book       build the website in $(SITE)'
 	@echo 'make serve      build it and serve it on http://127.0.0.1:$(PORT)'
+	@echo 'make pdf        print all of it as one PDF, _build/pixel-by-pixel.pdf'
 	@echo 'make test       run every check: style, tests, notebooks, the site in a browser'
 	@echo 'make lint       check style only;  make format  mend it'
 	@echo 'make notebooks  run all chapters and store their outputs (CHAPTERS="book/…" for some)'
@@ -60,6 +61,9 @@ $(BUILT): $(INSTALLED) $(SOURCES)
 serve: $(BUILT)
 	@echo 'Open http://127.0.0.1:$(PORT) and stop with Ctrl-C.'
 	@$(PY) -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+
+pdf: $(BUILT) chromium
+	$(PY) book/tools/pdf.py
 
 # --- checks -------------------------------------------------------------------------------------
 

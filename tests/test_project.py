@@ -230,6 +230,7 @@ def test_the_workflow_publishes_only_what_passed_and_only_with_an_address():
     assert [command for command in commands if not command.startswith("sudo sysctl ")] == [
         "python3 book/tools/address.py published",
         "make test",
+        "make pdf",
     ]
 
 
