@@ -68,7 +68,7 @@ def compress(model: AutoregressiveModel, images: Tensor, labels: Tensor | None =
                 encoder.write(edges[value], edges[value + 1], edges[-1])
             put(values)
     header = {**_facts(model), "shape": list(images.shape), "images": _sha256([images])}
-    text = json.dumps(header).encode()
+    text = json.dumps(header, separators=(",", ":")).encode()
     content = len(text).to_bytes(4, "little") + text + encoder.finish()
     return _MAGIC + zlib.crc32(content).to_bytes(4, "little") + content
 
@@ -163,8 +163,7 @@ def _frequencies(logits: Tensor) -> list[list[int]]:
 def _facts(model: AutoregressiveModel) -> dict:
     """What the probabilities depend on."""
     return {
-        "model": _sha256(model.state_dict().values()),
-        "config": model.config,
+        "model": _sha256(model.state_dict().values(), json.dumps(model.config)),
         "pixeledu": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -173,13 +172,14 @@ def _facts(model: AutoregressiveModel) -> dict:
     }
 
 
-def _sha256(tensors) -> str:
-    digest = hashlib.sha256()
+def _sha256(tensors, text: str = "") -> str:
+    """The first 16 digits of the SHA-256 of some tensors and a text."""
+    digest = hashlib.sha256(text.encode())
     for tensor in tensors:
         whole = tensor.detach().cpu().contiguous()
         digest.update(f"{tuple(whole.shape)} {whole.dtype}".encode())
         digest.update(whole.reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 def _refuse_a_guide(model: AutoregressiveModel) -> None:

@@ -1,6 +1,7 @@
 """Image tensors as a PNG: tiles in rows, each pixel a square that can be seen."""
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,58 @@ def write_png(path: str | Path, rows: list[list[np.ndarray]]) -> None:
     content = io.BytesIO()
     imsave(content, picture, format="png")
     write_atomically(path, content.getvalue())
+
+
+def write_grid(path: str | Path, images: Tensor, levels: int) -> None:
+    """Write images side by side into a PNG from which `from_grid` reads them: a pixel for a pixel.
+
+    Args:
+        path: the file; it is replaced whole or not at all.
+        images: values 0 … levels-1, shape (N, C, H, W) with 1 or 3 colours; at least one.
+        levels: the value levels-1 becomes white.
+    Raises:
+        ValueError: there is no image, or it has neither 1 nor 3 colours.
+        OSError: the file cannot be written.
+    """
+    from PIL import Image
+
+    if not len(images):
+        raise ValueError("images is empty: a PNG has at least one pixel")
+    tiles = as_rgb(images, levels)  # (N, H, W, 3)
+    columns = next(n for n in range(math.isqrt(len(tiles)), 0, -1) if len(tiles) % n == 0)
+    rows = tiles.reshape(-1, columns, *tiles.shape[1:])  # (rows, columns, H, W, 3)
+    pixels = rows.swapaxes(1, 2).reshape(rows.shape[0] * rows.shape[2], -1, 3)
+    content = io.BytesIO()
+    Image.fromarray(pixels if images.shape[1] == 3 else pixels[..., 0]).save(content, "PNG")
+    write_atomically(path, content.getvalue())
+
+
+def from_grid(pixels: np.ndarray, levels: int, height: int, width: int, name: str) -> Tensor:
+    """Cut images that stand side by side apart, and read their values.
+
+    Args:
+        pixels: bytes, shape (H · rows, W · columns) or (H · rows, W · columns, 3).
+        levels: white is the value levels-1.
+        height, width: of an image.
+        name: what an error calls the picture.
+    Returns:
+        uint8 tensor of shape (N, C, H, W), row by row.
+    Raises:
+        ValueError: the picture is no multiple of an image, or has shades that are none of the levels.
+    """
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    if pixels.shape[0] % height or pixels.shape[1] % width:
+        raise ValueError(
+            f"{name} must be filled with images of {height}x{width}, and has "
+            f"{pixels.shape[0]}x{pixels.shape[1]} pixels"
+        )
+    shades = np.rint(np.arange(levels) * (255 / (levels - 1))).astype(np.uint8)
+    values = np.searchsorted(shades, pixels)
+    if (shades[values.clip(0, levels - 1)] != pixels).any():
+        raise ValueError(
+            f"{name} holds shades that are none of the model's {levels} levels: nothing may be lost, "
+            f"so reduce it to {levels} levels first"
+        )
+    tiles = values.reshape(pixels.shape[0] // height, height, -1, width, pixels.shape[2])
+    images = tiles.transpose(0, 2, 4, 1, 3).reshape(-1, pixels.shape[2], height, width)
+    return torch.from_numpy(images.astype(np.uint8))

@@ -114,17 +114,34 @@ def _shown(text: str) -> str:
     return repr(text if len(text) < 50 else f"{text[:40]}...")
 
 
+def labels(text: str) -> list[int]:
+    """Read the class of each image: digits side by side, or numbers with commas between them."""
+    words = text.split(",") if "," in text else list(text)
+    if not words or not all(re.fullmatch(r"[0-9]{1,6}", word) for word in words):
+        raise argparse.ArgumentTypeError(
+            f"{_shown(text)} is no list of classes such as 0123456789 or 3,11,11"
+        )
+    return [int(word) for word in words]
+
+
+def ending_in(*endings: str) -> Callable[[str], str]:
+    """Make what reads the name of a file with one of several endings."""
+
+    def read(text: str) -> str:
+        if not text.lower().endswith(endings):
+            raise argparse.ArgumentTypeError(
+                f"{_shown(text)} does not end in {' or '.join(endings)}"
+            )
+        return text
+
+    return read
+
+
 def png(text: str) -> str:
     """Read the name of a PNG."""
-    return _ending(text, ".png")
+    return ending_in(".png")(text)
 
 
 def csv(text: str) -> str:
     """Read the name of a table."""
-    return _ending(text, ".csv")
-
-
-def _ending(text: str, ending: str) -> str:
-    if not text.lower().endswith(ending):
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in {ending}")
-    return text
+    return ending_in(".csv")(text)

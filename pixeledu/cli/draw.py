@@ -17,11 +17,13 @@ from pixeledu.cli.arguments import (
     add_option,
     add_out,
     count,
+    labels,
     png,
     seed,
     size,
 )
-from pixeledu.cli.loading import checkpoint_of, images_for, size_for
+from pixeledu.cli.loading import checkpoint_of, data_for, labels_for, size_for
+from pixeledu.likelihood import conditions_for
 from pixeledu.models import AutoregressiveModel
 from pixeledu.png import as_rgb, refuse_huge, write_png
 from pixeledu.sampling import sample
@@ -43,7 +45,20 @@ def add_to(commands) -> None:
     )
     command.set_defaults(run=_sample, shared=True)
     add_checkpoint(command)
-    add_count(command, 16, "number of images")
+    command.add_argument(
+        *("-n", "--n"), metavar="N", type=count, help="number of images (16, or one for each label)"
+    )
+    add_option(
+        command,
+        sample,
+        "labels",
+        metavar="LIST",
+        type=labels,
+        help="the class of each image, such as 0123456789",
+    )
+    command.add_argument(
+        "--class", metavar="N", type=int, dest="label", help="the class of all images"
+    )
     command.add_argument(
         "--size", metavar="HxW", type=size, help="height and width (that of the training images)"
     )
@@ -94,20 +109,39 @@ def _add_drawing(command: argparse.ArgumentParser, out: str) -> None:
 def _sample(options: argparse.Namespace) -> None:
     model = load_checkpoint(checkpoint_of(options), own_device(options.device))
     height, width = size_for(options)
-    columns = math.ceil(math.sqrt(options.n))
-    refuse_huge(math.ceil(options.n / columns), columns, height, width)
-    images = _draw(model, options, options.n, height, width)
+    classes = _labels_of(options)
+    n = options.n or (16 if classes is None else len(classes))
+    columns = math.ceil(math.sqrt(n))
+    refuse_huge(math.ceil(n / columns), columns, height, width)
+    images = _draw(model, options, n, height, width, labels=classes)
     tiles = list(as_rgb(images, model.levels))
     _write(options, [tiles[i : i + columns] for i in range(0, len(tiles), columns)])
 
 
+def _labels_of(options: argparse.Namespace) -> Tensor | None:
+    """Return the class of each image that was asked for, or None if none was."""
+    if options.label is not None:
+        if options.labels is not None:
+            raise ValueError("--class and --labels cannot go together: each says what to draw")
+        return torch.full((options.n or 16,), options.label)
+    if options.labels is None:
+        return None
+    # A list shorter than the number of images begins anew.
+    wanted = torch.arange(options.n or len(options.labels)) % len(options.labels)
+    return torch.tensor(options.labels)[wanted]
+
+
 def _complete(options: argparse.Namespace) -> None:
     model = load_checkpoint(checkpoint_of(options), own_device(options.device))
-    images = checked_images(model, images_for(model, options)[: options.n])  # (n, C, H, W)
+    data = data_for(model, options)
+    images = checked_images(model, data.images[: options.n])  # (n, C, H, W)
+    depends = conditions_for(model, images)  # the guide, of a model that draws from one
+    if (theirs := labels_for(model, data)) is not None:
+        depends["labels"] = theirs[: options.n]
     height, width = images.shape[2:]
     refuse_huge(len(images), 2 + options.completions, height, width)
     known = _half(options.keep, height, width)  # (H, W)
-    drawing = {"images": images, "known": known}
+    drawing = {"images": images, "known": known, **depends}
     generator = torch.Generator().manual_seed(options.seed)
     drawn = [
         _draw(model, options, len(images), height, width, generator=generator, **drawing)

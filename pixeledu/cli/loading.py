@@ -29,12 +29,17 @@ def load_split(name: str, split: str, levels: int | None) -> ImageData:
 
 def images_for(model: AutoregressiveModel, options: argparse.Namespace) -> Tensor:
     """Load the images that were named, else those the model was trained on, at its levels."""
+    return data_for(model, options).images
+
+
+def data_for(model: AutoregressiveModel, options: argparse.Namespace) -> ImageData:
+    """Load what `images_for` loads, with its labels."""
     name = options.data
     if name is None:
         name = read_info(checkpoint_of(options)).get("data")
         if not isinstance(name, str):
             raise ValueError(f"{_named(options)} names no image set: pass --data, such as digits")
-    return load_split(name, options.split, model.levels).images
+    return load_split(name, options.split, model.levels)
 
 
 def size_for(options: argparse.Namespace) -> tuple[int, int]:
@@ -58,19 +63,24 @@ def _named(options: argparse.Namespace) -> str:
     return options.pretrained or options.checkpoint
 
 
-def measured(model: nn.Module, images: Tensor) -> str:
-    """Say how well the model predicts the images.
+def measured(model: nn.Module, data: ImageData) -> str:
+    """Say how well the model predicts the images, given their labels if it knows classes.
 
     Raises:
         FloatingPointError: it predicts nothing: its logits are infinite or not a number.
     """
-    numbers = measure_in(current_group(), model, images)
+    numbers = measure_in(current_group(), model, data.images, labels_for(model, data))
     if not math.isfinite(numbers["mean"]):
         raise FloatingPointError(
             f"the model gives {numbers['mean']} nats: its logits are infinite or not a number, so "
             f"its weights are of no use. Train again with a smaller --learning-rate"
         )
     return in_words(numbers)
+
+
+def labels_for(model: nn.Module, data: ImageData) -> Tensor | None:
+    """Return the labels of the images if the model knows classes and they have some."""
+    return None if getattr(model, "classes", None) is None else data.labels
 
 
 def in_words(numbers: dict[str, float]) -> str:

@@ -4,7 +4,10 @@ import argparse
 
 from pixeledu.checkpoints import load_checkpoint
 from pixeledu.cli.arguments import IMAGE_SETS, add_checkpoint, add_device, add_held_out_images
-from pixeledu.cli.loading import checkpoint_of, images_for, in_words, measured
+from pixeledu.cli.loading import checkpoint_of, data_for, in_words, measured
+from pixeledu.data import ImageData
+from pixeledu.likelihood import class_nats
+from pixeledu.models import AutoregressiveModel
 from pixeledu.pretrained import list_pretrained, pretrained_card
 from pixeledu.training.processes import own_device
 
@@ -22,6 +25,11 @@ def add_to(commands) -> None:
     command.set_defaults(run=_evaluate, shared=True)
     add_checkpoint(command)
     add_held_out_images(command)
+    command.add_argument(
+        "--classify",
+        action="store_true",
+        help="count how many images Bayes' rule classifies rightly",
+    )
     add_device(command)
 
     command = commands.add_parser(
@@ -36,7 +44,19 @@ def add_to(commands) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     model = load_checkpoint(checkpoint_of(options), own_device(options.device))
-    print(f"{options.split}: {measured(model, images_for(model, options))}")
+    data = data_for(model, options)
+    print(f"{options.split}: {measured(model, data)}")
+    if options.classify:
+        print(f"classified: {_classified(model, data)}")
+
+
+def _classified(model: AutoregressiveModel, data: ImageData) -> str:
+    """Say how many images Bayes' rule gives their own class."""
+    if data.labels is None:
+        raise ValueError("--classify needs images with labels, and these have none")
+    guessed = class_nats(model, data.images).argmin(1)
+    right = int((guessed == data.labels).sum())
+    return f"{right} of {len(guessed)} right by Bayes' rule"
 
 
 def _pretrained(options: argparse.Namespace) -> None:

@@ -3,11 +3,11 @@
 import argparse
 
 from pixeledu import __version__
-from pixeledu.cli import draw, exercise, export, measure, prepare, train
+from pixeledu.cli import compress, draw, exercise, export, measure, prepare, train
 from pixeledu.cli.arguments import Parser
 
 # In the order in which the help lists them.
-_GROUPS = (train, measure, draw, export, prepare, exercise)
+_GROUPS = (train, measure, draw, compress, export, prepare, exercise)
 
 
 def parser() -> argparse.ArgumentParser:

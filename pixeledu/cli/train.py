@@ -10,7 +10,9 @@ from torch import nn
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
 from pixeledu.cli.arguments import IMAGE_SETS, add_device, add_option, seed
 from pixeledu.cli.loading import load_split, measured
-from pixeledu.data import SPLITS, load_images
+from pixeledu.data import SPLITS, ImageData, load_images
+from pixeledu.models import AutoregressiveModel
+from pixeledu.outputs import OUTPUTS
 from pixeledu.pretrained import list_pretrained, pretrained_file
 from pixeledu.registry import MODEL_NAMES, build_model
 from pixeledu.training import fit
@@ -36,6 +38,21 @@ OF_FIT = {
         "metavar": "TYPE",
         "choices": PRECISIONS,
         "help": "auto, float32 or bfloat16 (%(default)s: bfloat16 on a GPU that has it)",
+    },
+}
+
+
+# Those that are arguments of all models.
+OF_MODEL = {
+    "output": {
+        "metavar": "KIND",
+        "choices": tuple(OUTPUTS),
+        "help": "softmax, or logistics for a mixture of them (%(default)s)",
+    },
+    "dropout": {
+        "metavar": "X",
+        "type": float,
+        "help": "share of each block's features that training leaves out (%(default)s)",
     },
 }
 
@@ -75,6 +92,14 @@ def add_to(commands) -> None:
         "--layers", metavar="N", type=int, help="number of blocks (the model's own default)"
     )
     command.add_argument(
+        "--classes", action="store_true", help="let the model know the classes of the images"
+    )
+    command.add_argument(
+        "--guide", metavar="N", type=int, help="let it draw from images that are N times smaller"
+    )
+    for argument, how in OF_MODEL.items():
+        add_option(command, AutoregressiveModel, argument, **how)
+    command.add_argument(
         "--start",
         metavar="MODEL",
         help="begin with the weights of a saved model, or of one that ships with pixeledu",
@@ -90,13 +115,16 @@ def _train(options: argparse.Namespace) -> None:
     if group.size > 1:  # a download is made once, and found by the others
         group.run_on_leader(load_images, options.data)
     train, valid, test = (load_split(options.data, split, options.levels) for split in SPLITS)
-    sizes = {"hidden": options.hidden, "layers": options.layers}
+    sizes = {"hidden": options.hidden, "layers": options.layers, "guide": options.guide}
+    if options.classes:
+        sizes["classes"] = _classes_of(train, options.data)
     torch.manual_seed(options.seed)
     model = build_model(
         options.model,
         channels=train.images.shape[1],
         levels=train.levels,
         **{name: size for name, size in sizes.items() if size is not None},
+        **{argument: getattr(options, argument) for argument in OF_MODEL},
     )
     info = {"data": options.data}
     if options.start is not None:
@@ -117,9 +145,15 @@ def _train(options: argparse.Namespace) -> None:
     print(f"weights: {sum(weight.numel() for weight in model.parameters())}")
     resumed = "" if step is None else f", resumed at step {step}"
     print(f"epochs: {last['epoch']} (best: {history.best_epoch}), {last['seconds']:.0f} s{resumed}")
-    print(f"valid: {measured(model, valid.images)}")
-    print(f"test: {measured(model, test.images)}")
+    print(f"valid: {measured(model, valid)}")
+    print(f"test: {measured(model, test)}")
     print(f"saved: {folder / BEST}")
+
+
+def _classes_of(data: ImageData, name: str) -> int:
+    if data.labels is None:
+        raise ValueError(f"--classes needs images with labels, and {name} has none")
+    return int(data.labels.max()) + 1
 
 
 def _start_from(model: nn.Module, start: str) -> None:
