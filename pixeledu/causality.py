@@ -102,14 +102,10 @@ def check_causality(
     Raises:
         ValueError: the output has another shape, or two equal calls gave different results.
     """
-    for name, value, least in (
-        ("channels", channels, 1),
-        ("height", height, 1),
-        ("width", width, 1),
-        ("levels", levels, 2),
-        ("repeats", repeats, 1),
-    ):
-        whole_number(name, value, least)
+    sizes = {"channels": channels, "height": height, "width": width, "repeats": repeats}
+    for name, value in sizes.items():
+        whole_number(name, value)
+    whole_number("levels", levels, least=2)
     shape = (channels, height, width)
     given = {"labels": labels, "guide": guide}
     generator = torch.Generator("cpu").manual_seed(0)

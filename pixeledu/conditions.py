@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checks import check_image_shape, checked_images, whole_number
+from pixeledu.checks import checked_images, whole_number
 
 
 class Condition(nn.Module):
@@ -56,8 +56,7 @@ class Condition(nn.Module):
         Raises:
             ValueError: what the model needs is missing or does not fit, or is more than it needs.
         """
-        self._check_labels(labels, batch)
-        self._check_guide(guide, batch, height, width)
+        self._check(labels, guide, batch, height, width)
         condition = None
         if labels is not None:
             condition = self.label(labels.long())[:, :, None, None]  # (B, features, 1, 1)
@@ -68,25 +67,21 @@ class Condition(nn.Module):
             condition = large if condition is None else condition + large
         return condition
 
-    def _check_labels(self, labels: Tensor | None, batch: int) -> None:
-        if self.classes is None:
-            if labels is not None:
-                raise ValueError("labels must be None: the model knows no classes")
-            return
-        if labels is None:
-            raise ValueError(f"labels are needed: the model knows {self.classes} classes")
-        checked_labels(labels, self.classes, batch)
-
-    def _check_guide(self, guide: Tensor | None, batch: int, height: int, width: int) -> None:
+    def _check(self, labels, guide, batch: int, height: int, width: int) -> None:
+        if labels is not None and self.classes is None:
+            raise ValueError("labels must be None: the model knows no classes")
+        if guide is not None and self.guide is None:
+            raise ValueError("guide must be None: the model draws from no smaller image")
+        if self.classes is not None:
+            if labels is None:
+                raise ValueError(f"labels are needed: the model knows {self.classes} classes")
+            checked_labels(labels, self.classes, batch)
         if self.guide is None:
-            if guide is not None:
-                raise ValueError("guide must be None: the model draws from no smaller image")
             return
         if guide is None:
             raise ValueError(
                 f"guide is needed: the model draws from an image {self.guide} times smaller"
             )
-        check_image_shape(guide, self.channels, "guide")
         checked_images(self, guide, "guide")
         expected = (batch, self.channels, height / self.guide, width / self.guide)
         if tuple(guide.shape) != expected:

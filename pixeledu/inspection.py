@@ -71,13 +71,11 @@ def receptive_fields(
     """Measure `receptive_field` from every pixel of an image, many of them in one pass.
 
     Args:
-        model, height, width, channel: as for `receptive_field`. The model must treat each image
+        model, height, width, channel: as for `receptive_field`; the model must treat each image
             of a batch alone.
         probes: random inputs to average over.
     Returns:
         float64 tensor of shape (H, W, C, H, W): first the pixel that looks.
-    Raises:
-        ValueError: see `receptive_field`.
     """
     pixels = whole_number("height", height) * whole_number("width", width)
     shape = (_input_features(model), height, width)

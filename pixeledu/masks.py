@@ -44,14 +44,7 @@ def colour_groups(features: int, channels: int, gates: int = 1) -> Tensor:
 
 
 def group_slices(features: int, channels: int) -> list[slice]:
-    """Give the features of each colour as a slice; see `colour_groups`.
-
-    Args:
-        features: number of features of the layer, at least `channels`.
-        channels: number of colours of the image.
-    Returns:
-        One slice for each colour, in order; together they cover all features.
-    """
+    """Give the features of each colour, in order, as one slice for each; see `colour_groups`."""
     return by_colour(features, channels)[1]
 
 

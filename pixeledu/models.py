@@ -76,9 +76,7 @@ class AutoregressiveModel(nn.Module):
         Args:
             images: values 0 … levels-1, shape (B, C, H, W); integers, or floats on the same scale
                 where a gradient with respect to the image is wanted.
-            labels: class of each image, shape (B,), for a model that has `classes`.
-            guide: images that many times smaller, values 0 … levels-1, shape (B, C, H / guide,
-                W / guide), for a model that has a `guide`.
+            labels, guide: what a model with `classes` or a `guide` depends on; see `Condition`.
         Returns:
             Logits of shape (B, levels, C, H, W).
         Raises:
@@ -90,25 +88,15 @@ class AutoregressiveModel(nn.Module):
         return self.head(self.trunk(self.scale(images), condition))  # (B, levels, C, H, W)
 
     def trunk(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Compute the features that the head reads.
-
-        Args:
-            image: scaled values, shape (B, C, H, W).
-            condition: shape (B, hidden, H, W) or (B, hidden, 1, 1).
-        Returns:
-            Tensor of shape (B, features, H, W).
-        """
+        """Compute the features that the head reads: scaled values (B, C, H, W) -> (B, features, H, W)."""
         raise NotImplementedError
 
     def steps(self, batch: int, width: int, condition: Tensor | None = None) -> Steps:
         """Start drawing images value by value; see `pixeledu.steps`.
 
         Args:
-            batch: number of images.
-            width: their width in pixels.
+            batch, width: number of images and their width in pixels.
             condition: what `model.condition` gives, shape (B, hidden, H, W) or (B, hidden, 1, 1).
-        Returns:
-            The step face of this model, with the weights as they are now.
         """
         return fast.steps_of(self, ModelSteps)(self, batch, width, condition)
 

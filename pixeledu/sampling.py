@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from pixeledu.checks import check_image_shape, checked_images, whole_number
-from pixeledu.conditions import checked_labels
 from pixeledu.fast.threads import at_most
 from pixeledu.models import AutoregressiveModel
 from pixeledu.steps import Steps
@@ -132,13 +131,9 @@ class Drawing:
     def depend_on(self, labels: Tensor | None, guide: Tensor | None) -> None:
         """Take the classes and the smaller images to draw from; draw the classes that are missing."""
         classes = getattr(self.model, "classes", None)
-        if labels is not None and classes is None:
-            raise ValueError(f"labels must be None: {type(self.model).__name__} knows no classes")
-        if classes is not None:
-            n = self.shape[0]
-            if labels is None:
-                labels = (uniform(self.generator, -1, 1, n)[0] * classes).long()  # (n,)
-            self.labels = checked_labels(labels, classes, n).to(self.device)
+        if classes is not None and labels is None:
+            labels = (uniform(self.generator, -1, 1, self.shape[0])[0] * classes).long()  # (n,)
+        self.labels = labels if labels is None else labels.to(self.device)
         self.guide = guide if guide is None else guide.to(self.device)
 
     def keep(self, images: Tensor | None, known: Tensor | None) -> None:
@@ -192,7 +187,12 @@ class Drawing:
 
     def _draw(self, draw_row: Callable[..., Tensor], progress: bool) -> Tensor:
         images = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
-        for row in _rows(self.shape[2], progress):
+        rows = range(self.shape[2])
+        if progress:
+            from tqdm.auto import tqdm
+
+            rows = tqdm(rows, desc="rows", leave=False)
+        for row in rows:
             given = () if self.known is None else (self.images[:, :, row], self.known[:, :, row])
             values = draw_row(self._noise(row), *given)  # (n, C, W)
             if (values < 0).any():
@@ -266,14 +266,6 @@ def uniform(source, start: int, values: int, n: int) -> Tensor:
     return torch.rand(values, n, generator=source, device=device)
 
 
-def _rows(height: int, progress: bool):
-    if not progress:
-        return range(height)
-    from tqdm.auto import tqdm
-
-    return tqdm(range(height), desc="rows", leave=False)
-
-
 _COLDEST = 1e-30  # the most likely value has long won; a colder quotient could become infinite
 
 
@@ -294,10 +286,8 @@ class NaiveSteps(Steps):
 
     def __init__(self, model, shape: tuple, labels: Tensor | None, guide: Tensor | None):
         self.model = model
-        self.conditions = {"labels": labels, "guide": guide}
-        self.conditions = {
-            name: value for name, value in self.conditions.items() if value is not None
-        }
+        given = {"labels": labels, "guide": guide}
+        self.conditions = {name: x for name, x in given.items() if x is not None}
         device = next(model.parameters()).device
         self.images = torch.zeros(shape, dtype=torch.uint8, device=device)
         self.row = -1

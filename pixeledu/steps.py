@@ -57,8 +57,7 @@ class Steps:
     def read(self, column: int, colour: int = 0) -> Tensor:
         """Return what comes out at one colour of one pixel, shape (B, features).
 
-        For a model: the logits of every level, shape (B, levels). The next call may use the same
-        memory.
+        For a model: the logits of every level, (B, levels). The next call may use the same memory.
         """
         raise NotImplementedError
 

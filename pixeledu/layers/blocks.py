@@ -38,13 +38,9 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Compute all pixels at once.
+        """Compute all pixels of the trunk at once, (B, 2h, H, W) -> (B, 2h, H, W).
 
-        Args:
-            x: the trunk, shape (B, 2h, H, W).
-            condition: shape (B, condition_features, H, W) or (B, condition_features, 1, 1).
-        Returns:
-            The trunk behind the block, shape (B, 2h, H, W).
+        The condition has the shape (B, condition_features, H, W) or (B, condition_features, 1, 1).
         """
         y = self.reduce(F.relu(x))  # (B, h, H, W)
         y = self.convolve(F.relu(y))  # (B, h, H, W)
@@ -112,13 +108,9 @@ class RecurrentBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Compute all pixels at once.
+        """Compute all pixels of the trunk at once, (B, 2h, H, W) -> (B, 2h, H, W).
 
-        Args:
-            x: the trunk, shape (B, 2h, H, W).
-            condition: shape (B, condition_features, H, W) or (B, condition_features, 1, 1).
-        Returns:
-            The trunk behind the block, shape (B, 2h, H, W).
+        The condition has the shape (B, condition_features, H, W) or (B, condition_features, 1, 1).
         """
         # The condition is added to the gates: (B, 4h or 8h, H or 1, W or 1).
         given = () if condition is None else (self.condition(condition),)

@@ -176,7 +176,7 @@ IMAGES, KNOWN = torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.ones(3, 3, dty
         ({"temperature": float("inf")}, "temperature must be"),
         ({"temperature": "1"}, "temperature must be"),
         ({"method": "fast"}, 'method must be "cached", "naive" or "replayed", got \'fast\''),
-        ({"labels": torch.zeros(2)}, "labels must be None: PixelCNN knows no classes"),
+        ({"labels": torch.zeros(2)}, "labels must be None: the model knows no classes"),
         ({"images": IMAGES}, "images and known go together"),
         ({"known": KNOWN}, "images and known go together"),
         ({"images": IMAGES[:1], "known": KNOWN}, "images must have shape"),

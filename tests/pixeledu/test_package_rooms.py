@@ -1,0 +1,60 @@
+"""The house keeps its plan: what a student reads in an evening, and which room imports which."""
+
+import re
+from pathlib import Path
+
+import pixeledu
+
+PACKAGE = Path(pixeledu.__file__).parent
+# What a student reads, from the top: a room imports only from the rooms above it, but for `fast`,
+# whose kernels a layer asks for behind one line.
+EVENING = (
+    "checks",
+    "masks",
+    "steps",
+    "conditions",
+    "layers",
+    "outputs",
+    "models",
+    "likelihood",
+    "sampling",
+    "inspection",
+    "causality",
+)
+KERNELS_KNOW = ("masks", "steps", "conditions", "fast")
+
+
+def files_of(room):
+    path = PACKAGE / room
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def rooms_imported_by(file):
+    text = file.read_text(encoding="utf-8")
+    found = re.findall(r"^\s*(?:from|import) pixeledu(?:\.(\w+))?(?: import (\w+))?", text, re.M)
+    return {room or name for room, name in found}
+
+
+def test_the_evening_has_at_most_2500_lines():
+    files = [file for room in EVENING for file in files_of(room)]
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files) <= 2500
+
+
+def test_a_room_of_the_evening_imports_only_from_rooms_above_it():
+    for place, room in enumerate(EVENING):
+        above = {*EVENING[: place + 1], "fast"}
+        if room == "causality":
+            above.add("reports")  # draws its map, when one is printed
+        for file in files_of(room):
+            assert rooms_imported_by(file) <= above, file
+
+
+def test_kernels_know_nothing_of_the_layers_they_compute():
+    for file in files_of("fast"):
+        assert rooms_imported_by(file) <= set(KERNELS_KNOW), file
+
+
+def test_measuring_and_drawing_know_nothing_of_several_processes():
+    for room in EVENING:
+        for file in files_of(room):
+            assert "distributed" not in file.read_text(encoding="utf-8"), file
