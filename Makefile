@@ -1,6 +1,6 @@
 # Everything the project does. Two commands are enough to start: `make book` and `make test`.
 # Each installs what it needs into .venv and touches nothing outside this folder, with one exception:
-# `make test` gets a Chromium if the machine has none.
+# `make test` gets a Chromium and, as root, bubblewrap if the machine has none.
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -13,15 +13,15 @@ PORT ?= 8000
 WORKERS ?= 2
 export OMP_WAIT_POLICY := PASSIVE
 
-# Exercises are not among them: without answers their checks fail, and with the solutions the tests
-# of the course grade them, which runs nbval as well.
-NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' -not -path 'book/exercises/*' | sort)
+# Exercises are among them with their solutions: without answers their checks fail.
+NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' -not -regex 'book/exercises/[^/]*' | sort)
 # What the site is made from: a change in any of these rebuilds it. The folders too, for a page that
 # is deleted leaves no file that could be newer.
 SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \
 	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
 
-.PHONY: help book serve pdf test lint format unit notebooks-test browser-test chromium notebooks exercises grade \
+.PHONY: help book serve pdf test lint format unit notebooks-test browser-test chromium bubblewrap notebooks \
+	exercises grade \
 	address clean
 .DEFAULT_GOAL := help
 
@@ -78,7 +78,7 @@ format: $(INSTALLED)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-unit: $(INSTALLED)
+unit: $(INSTALLED) bubblewrap
 	$(PY) -m pytest -q -n $(WORKERS) tests --ignore tests/browser
 
 # Each cell must print what is stored. All cells of a notebook share a kernel, hence loadfile. The
@@ -86,6 +86,9 @@ unit: $(INSTALLED)
 notebooks-test: $(INSTALLED)
 	@test -n '$(NOTEBOOKS)' || { echo 'There are no notebooks in book/.' >&2; exit 1; }
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS) --dist loadfile --nbval --nbval-current-env $(NOTEBOOKS)
+
+bubblewrap: $(INSTALLED)
+	@$(PY) tests/course/bubblewrap.py
 
 browser-test: $(BUILT) chromium
 	$(PY) -m pytest -q -n $(WORKERS) tests/browser

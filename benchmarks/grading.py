@@ -11,7 +11,7 @@ from pathlib import Path
 import timing
 
 from pixeledu.course.grading.grades import FAILED, PASSED, grade_folder
-from pixeledu.course.isolation.sandbox import warnings
+from pixeledu.course.isolation.isolation import find_walls
 from pixeledu.course.notebooks import mark_of
 
 sys.path.append(str(Path(__file__).parents[1] / "book" / "tools"))
@@ -28,9 +28,10 @@ def main() -> None:
         for number in range(count):
             hand_in(Path(name) / f"learner {number}.ipynb", chapter, number)
         started, cpu = time.perf_counter(), cpu_seconds()
-        _, graded = grade_folder(Path(name), EXERCISES, "01", workers=timing.THREADS)
+        walls = find_walls([EXERCISES])
+        folder = grade_folder(Path(name), EXERCISES, walls, "01", workers=timing.THREADS)
         seconds, cpu = time.perf_counter() - started, cpu_seconds() - cpu
-    statuses = [grade.status for one in graded for grade in one.grades]
+    statuses = [grade.status for one in folder.graded for grade in one.grades]
     row = {
         "submissions": count,
         "tasks passed": statuses.count(PASSED),
@@ -40,9 +41,7 @@ def main() -> None:
         "processor seconds each": cpu / count,
         "load of the machine": os.getloadavg()[1],
     }
-    timing.report(
-        "grading", [row], chapter=chapter.stem, workers=timing.THREADS, warnings=warnings()
-    )
+    timing.report("grading", [row], chapter=chapter.stem, workers=timing.THREADS)
 
 
 def hand_in(path: Path, chapter: Chapter, number: int) -> None:

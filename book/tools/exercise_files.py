@@ -1,12 +1,12 @@
 """What is made from a teacher source: notebooks for learners, notebooks with solutions, pages."""
 
+import json
 import re
 from pathlib import Path
 
 from exercise_checks import run_task
 from exercise_source import Chapter, Task, read_chapter
 
-from pixeledu.course.notebooks import cell, dump, notebook, stream
 from pixeledu.files import write_atomically
 
 # What nbgrader does with a cell of ours: its metadata, schema version 3.
@@ -110,14 +110,14 @@ def _notebook(chapter: Chapter, printed: dict[str, str], address: str, solved: b
         answer = task.answer if solved else task.stub
         cells.append(_cell("code", task.id, answer, "answer", task))
         check = _cell("code", f"{task.id}-check", task.check, "check", task)
-        check["outputs"] = stream(printed[task.id])
+        check["outputs"] = _stream(printed[task.id])
         cells.append(check)
     counted = [c for c in cells if c["cell_type"] == "code"]
     for count, one in enumerate(counted, 1):
         # nbval compares only what has been run: in a learner's notebook, the checks.
         if solved or one["metadata"]["pixeledu"]["role"] == "check":
             one["execution_count"] = count
-    return notebook(chapter.stem, cells)
+    return _as_notebook(chapter.stem, cells)
 
 
 def _cell(kind: str, identity: str, source: str, role: str, task: Task | None = None) -> dict:
@@ -140,7 +140,55 @@ def _cell(kind: str, identity: str, source: str, role: str, task: Task | None = 
         }
         if role == "check":
             metadata["nbgrader"]["points"] = task.points
-    return cell(kind, identity, source, metadata)
+    return _new_cell(kind, identity, source, metadata)
+
+
+def _new_cell(kind: str, identity: str, source: str, metadata: dict) -> dict:
+    """Make a cell in notebook format 4.5.
+
+    Args:
+        kind: "markdown" or "code".
+        identity: unique in the notebook.
+        source: the text.
+        metadata: what is known of it, see `mark_of`.
+    """
+    made = {"cell_type": kind, "id": identity, "metadata": metadata, "source": _lines(source)}
+    if kind == "code":
+        made |= {"execution_count": None, "outputs": []}
+    return made
+
+
+def _stream(text: str) -> list[dict]:
+    """The outputs of a cell that has printed a text."""
+    return [{"name": "stdout", "output_type": "stream", "text": _lines(text)}] if text else []
+
+
+def _as_notebook(stem: str, cells: list[dict]) -> dict:
+    """Make a notebook of the exercises of a chapter."""
+    return {
+        "cells": cells,
+        "metadata": {
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {"name": "python"},
+            "pixeledu": {"exercises": stem},
+            "colab": {"generative_ai_disabled": True},  # its assistant would write the answers
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def dump(made: dict) -> str:
+    """A notebook as the text of its file, in the form that Jupyter writes."""
+    return json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
 
 
 def _install(address: str) -> str:

@@ -4,7 +4,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import serve
 
-from pixeledu.course.grading.grades import FAILED, NOT_ATTEMPTED, PASSED, Grade, Graded
+from pixeledu.course.grading.grades import (
+    FAILED,
+    NOT_ATTEMPTED,
+    PASSED,
+    Grade,
+    Graded,
+    GradedFolder,
+)
 from pixeledu.course.grading.report import as_html
 
 NASTY = "<script>document.title = 'broken'</script><img src='https://evil.example/x' onerror='x'>"
@@ -19,8 +26,9 @@ def page_url(tmp_path_factory):
         Grade("chain-rule", "Take a joint probability apart", FAILED, 0, 1, MESSAGE),
         Grade("triangle", "The mask", NOT_ATTEMPTED, 0, 3, ""),
     )
-    graded = [Graded(name, (NASTY,), grades) for name in ("ada", NASTY, "o" * 90)]
-    (folder / "grades.html").write_text(as_html("01_sequence", graded, ["No network namespace."]))
+    graded = tuple(Graded(name, (NASTY,), grades) for name in ("ada", NASTY, "o" * 90))
+    whole = GradedFolder("01_sequence", graded, (NASTY, "o" * 90 + ".zip"))
+    (folder / "grades.html").write_text(as_html(whole, ["Answers ran without walls."]))
     with serve(folder) as url:
         yield f"{url}grades.html"
 
@@ -36,6 +44,9 @@ def test_the_page_of_grades_is_accessible_fits_and_runs_no_code(browser, page_ur
     assert [url for url in asked if not url.endswith("favicon.ico")] == [page_url]
     assert page.locator("tbody tr").count() == 3
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # However long a name is, the first task's status stands beside it without scrolling.
+    box = page.locator("tbody tr").nth(2).locator("td").first.bounding_box()
+    assert box["x"] + box["width"] <= width
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     assert [rule["id"] for rule in found.response["violations"]] == []
     page.close()

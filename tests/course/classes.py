@@ -4,10 +4,10 @@ import json
 import textwrap
 from pathlib import Path
 
-from exercise_files import learners
+from exercise_files import dump, learners
 from exercise_source import Chapter, Task
 
-from pixeledu.course.notebooks import dump, mark_of
+from pixeledu.course.notebooks import mark_of
 
 ADDRESS = "https://github.com/owner/pixeledu"
 CHECK = """

@@ -11,7 +11,10 @@ from classes import RIGHT, WRONG, cell_of, chapter, filled, handed_out
 
 from pixeledu import cli
 from pixeledu.course import commands
+from pixeledu.course.grading import checking
 from pixeledu.course.grading import grades as grading
+from pixeledu.course.isolation import isolation
+from pixeledu.course.isolation.isolation import Isolation
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,13 +107,14 @@ def test_without_a_chapter_the_one_that_most_notebooks_name_is_graded(course, tm
         if number == 0:
             made["metadata"]["pixeledu"]["exercises"] = "02_others"
         Path(f"in/{number}.ipynb").write_text(json.dumps(made))
-    stem, graded = grading.grade_folder(Path("in"), tmp_path / "book" / "exercises")
-    assert stem == "01_sums"
-    assert "a notebook of '02_others'" in graded[0].grades[0].message
+    exercises, own = tmp_path / "book" / "exercises", Isolation(walls=False)
+    folder = grading.grade_folder(Path("in"), exercises, own)
+    assert folder.stem == "01_sums"
+    assert "a notebook of '02_others'" in folder.graded[0].problem
     for path in Path("in").iterdir():
         path.write_text("{}")
     with pytest.raises(ValueError, match="name it with --chapter"):
-        grading.grade_folder(Path("in"), tmp_path / "book" / "exercises")
+        grading.grade_folder(Path("in"), exercises, own)
 
 
 def test_nbval_on_a_filled_in_notebook_checks_it(course, tmp_path):
@@ -121,3 +125,45 @@ def test_nbval_on_a_filled_in_notebook_checks_it(course, tmp_path):
     assert "1 failed" in done.stdout
     assert "Tensor-likes are not close" in done.stdout
     assert cell_of(right, "one", "check")["execution_count"]
+
+
+def test_if_nobody_could_be_graded_that_is_an_error_after_the_reports_are_written(
+    course, capsys, monkeypatch
+):
+    Path("in").mkdir()
+    Path("in/ada.ipynb").write_text(json.dumps(filled(course, {"one": RIGHT})))
+    Path("in/notes.txt").write_text("none")
+    # The process that checks does not start: its Python is another program.
+    monkeypatch.setattr(checking.sys, "executable", "/bin/false")
+    assert cli.main(["exercise", "grade", "in", "--unsafe"]) == 2
+    said = capsys.readouterr()
+    assert "nobody could be graded: the process that checks ended" in said.err
+    assert "not graded: 'ada'\npassed over: 'notes.txt'\n" in said.out
+    with open("grades.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["status"] for line in lines] == ["not graded", "not attempted", "not graded"]
+
+
+def test_grading_without_walls_is_refused_unless_asked_for_and_says_what_it_means(
+    course, capsys, monkeypatch
+):
+    Path("in").mkdir()
+    Path("in/ada.ipynb").write_text(json.dumps(filled(course, {"one": RIGHT, "two": WRONG})))
+    monkeypatch.setattr(isolation.shutil, "which", lambda name: None)
+    assert cli.main(["exercise", "grade", "in"]) == 2
+    err = capsys.readouterr().err
+    assert "bubblewrap is not installed" in err
+    assert "--unsafe" in err
+    assert not Path("grades.csv").exists()
+    assert cli.main(["exercise", "grade", "in", "--unsafe"]) == 0
+    said = capsys.readouterr()
+    assert "grades can be forged" in said.err
+    assert "1 failed, 1 passed" in said.out
+    assert "grades can be forged" in Path("grades.html").read_text()
+
+
+def test_a_notebook_of_ones_own_is_checked_without_walls(course, capsys, monkeypatch):
+    monkeypatch.setattr(isolation.shutil, "which", lambda name: None)
+    Path("mine.ipynb").write_text(json.dumps(filled(course, {"one": RIGHT, "two": RIGHT})))
+    assert cli.main(["exercise", "check", "mine.ipynb"]) == 0
+    assert capsys.readouterr().out.endswith("points: 2 of 2\n")

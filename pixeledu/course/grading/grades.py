@@ -1,14 +1,14 @@
-"""Grading: each submission's answers in the notebook that was handed out, run by `pytest --nbval`."""
+"""Grading: the answers of each submission, checked as the notebook that was handed out says."""
 
 import importlib.util
-import queue
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixeledu.course.grading.notebook_run import Runs, graded_cells, run_graded
+from pixeledu.course.grading import checker
+from pixeledu.course.grading.checking import CheckingProcesses
 from pixeledu.course.grading.submissions import (
     Reference,
     Submission,
@@ -17,11 +17,10 @@ from pixeledu.course.grading.submissions import (
     submissions,
     take_answers,
 )
-from pixeledu.course.isolation.sandbox import namespaces
-from pixeledu.course.isolation.walls import Limits
-from pixeledu.course.notebooks import mark_of, source_of
+from pixeledu.course.isolation.isolation import Isolation
+from pixeledu.course.notebooks import source_of
 
-PASSED, FAILED, NOT_ATTEMPTED = "passed", "failed", "not attempted"
+PASSED, FAILED, NOT_ATTEMPTED, NOT_GRADED = "passed", "failed", "not attempted", "not graded"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Grade:
 
     Args:
         task, title: its id and its name.
-        status: "passed", "failed" or "not attempted".
+        status: "passed", "failed", "not attempted", or "not graded" if this machine is to blame.
         points, most: what it gets, and what it could get.
         message: what was wrong, or "".
     """
@@ -45,68 +44,96 @@ class Grade:
 
 @dataclass(frozen=True)
 class Graded:
-    """Hold the grades of one submission, and what was unusual about it."""
+    """Hold the grades of one submission.
+
+    Args:
+        student: who handed it in.
+        notes: what was unusual.
+        grades: one for each task.
+        problem: why no answer of it could be graded, or "".
+    """
 
     student: str
     notes: tuple[str, ...]
     grades: tuple[Grade, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class GradedFolder:
+    """Hold the grades of a folder.
+
+    Args:
+        stem: of the chapter, such as 01_sequence.
+        graded: one for each notebook, in the order of the students.
+        passed_over: files and folders below the folder that are no notebooks.
+    """
+
+    stem: str
+    graded: tuple[Graded, ...]
+    passed_over: tuple[str, ...]
 
 
 def grade_folder(
     folder: Path,
     exercises: Path,
+    isolation: Isolation,
     chapter: str | None = None,
     *,
     workers: int = 2,
     started: Callable[[int], object] = lambda count: None,
     done: Callable[[], object] = lambda: None,
-    limits: Limits | None = None,
-    prefix: tuple[str, ...] | None = None,
-) -> tuple[str, list[Graded]]:
+) -> GradedFolder:
     """Grade every notebook below a folder.
 
     Args:
         folder: holds the submissions, in folders of their own or not.
-        exercises: holds the notebooks that were handed out: `book/exercises`.
+        exercises: holds the notebooks that were handed out.
+        isolation: how answers are run.
         chapter: two digits; None takes the chapter that most of the notebooks are for.
         workers: submissions graded at the same time.
         started: called once, with the number of submissions.
         done: called when a submission has been graded.
-        limits: what an answer may use.
-        prefix: how answers get namespaces of their own; None finds it out, () does without.
-    Returns:
-        The stem of the chapter, and a `Graded` for each notebook, in the order of the students.
     Raises:
-        ValueError: the folder holds no notebook, or none that names a chapter.
+        ValueError: the folder holds no notebook, or none that names a chapter, or it lies where
+            answers can look.
     """
-    need("nbval", "pytest", "nbformat", "ipykernel")
-    read = [read_submission(*found) for found in submissions(Path(folder))]
+    need("IPython")
+    isolation.refuse_shown(Path(folder))
+    found, passed_over = submissions(Path(folder))
+    read = [read_submission(*one) for one in found]
     reference = read_reference(_reference_path(exercises, chapter, [one for one, _ in read]))
     for submission, cells in read:
         _take(submission, cells, reference)
-    prefix = namespaces() if prefix is None else prefix
-    slots: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for slot in range(workers):
-        slots.put(slot)
-    runs = Runs()
     started(len(read))
+    checking = CheckingProcesses(reference, isolation)
 
-    def one(submission: Submission) -> Graded:
-        slot = slots.get()
-        try:
-            return _grade(submission, reference, slot, limits or Limits(), prefix, runs)
-        finally:
-            slots.put(slot)
-            done()
+    def one(submission: Submission) -> dict[str, tuple[str, str]]:
+        answers = {} if submission.problem else submission.answers
+        result = checking.check(answers) if answers else {}
+        done()
+        return result
 
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = [pool.submit(one, submission) for submission, _ in read]
-        try:
-            return reference.stem, [future.result() for future in waiting]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            runs.stop()
-            raise
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            waiting = [pool.submit(one, submission) for submission, _ in read]
+            try:
+                results = [future.result() for future in waiting]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                checking.stop()
+                raise
+        # What ran out of time beside others, which may have taken it, gets a second try alone.
+        for (submission, _), result in zip(read, results, strict=True):
+            if any(status == checker.LATE for status, _ in result.values()):
+                result |= checking.check(submission.answers)
+    finally:
+        checking.stop()
+    graded = [
+        _graded(submission, result, reference)
+        for (submission, _), result in zip(read, results, strict=True)
+    ]
+    return GradedFolder(reference.stem, tuple(graded), tuple(passed_over))
 
 
 def need(*packages: str) -> None:
@@ -163,62 +190,34 @@ def _take(submission: Submission, cells: list[dict], reference: Reference) -> No
         submission.notes.append("no answer of this chapter was found")
 
 
-def _grade(
-    submission: Submission,
-    reference: Reference,
-    slot: int,
-    limits: Limits,
-    prefix: tuple[str, ...],
-    runs: Runs,
+def _graded(
+    submission: Submission, results: dict[str, tuple[str, str]], reference: Reference
 ) -> Graded:
-    """Grade one submission."""
-    outcomes: dict[int, tuple[str, str]] = {}
+    grades = [
+        _grade(task, roles, submission, results.get(task, (checker.NOT_CHECKED, "")))
+        for task, roles in reference.tasks.items()
+    ]
+    attempted = [grade for grade in grades if grade.status != NOT_ATTEMPTED]
     problem = submission.problem
-    cells = graded_cells(reference, submission.answers)
-    if submission.answers:
-        problem, outcomes = run_graded(reference, cells, slot, limits, prefix, runs)
-    grades = tuple(
-        _grade_of(task, submission, reference, cells, outcomes, problem) for task in reference.tasks
-    )
-    return Graded(submission.student, tuple(submission.notes), grades)
+    if attempted and all(grade.status == NOT_GRADED for grade in attempted):
+        problem = attempted[0].message
+    return Graded(submission.student, tuple(submission.notes), tuple(grades), problem)
 
 
-def _grade_of(
-    task: str,
-    submission: Submission,
-    reference: Reference,
-    cells: list[dict],
-    outcomes: dict[int, tuple[str, str]],
-    problem: str,
-) -> Grade:
-    roles = reference.tasks[task]
-    heading = source_of(roles["question"]).splitlines()[0]
-    title = heading.partition(": ")[2]
+def _grade(task: str, roles: dict, submission: Submission, result: tuple[str, str]) -> Grade:
+    title = source_of(roles["question"]).splitlines()[0].partition(": ")[2]
     most = roles["check"]["metadata"]["nbgrader"]["points"]
-    code = [one for one in cells if one["cell_type"] == "code"]  # nbval counts these
-    own = [i for i, one in enumerate(code) if mark_of(one).get("task", task) == task]
-    said = [outcomes.get(i, ("not run", "")) for i in own]
-    wrong = [text for outcome, text in said if outcome != "passed"]
-    if problem:
-        return Grade(task, title, FAILED, 0, most, problem)
+    if submission.problem:
+        return Grade(task, title, FAILED, 0, most, submission.problem)
     if task not in submission.answers:
         return Grade(task, title, NOT_ATTEMPTED, 0, most, "")
-    if not wrong:
+    status, message = result
+    if status == checker.PASSED:
         return Grade(task, title, PASSED, most, most, "")
-    message = next((text for text in wrong if text), "the check was not run")
-    message = readable(message)
-    if message.startswith("NotImplementedError"):
+    if status == checker.NOT_CHECKED:
+        return Grade(task, title, NOT_GRADED, 0, most, message)
+    # Part of the stub still stands there; what raises this error by itself has been attempted.
+    unfinished = "raise NotImplementedError" in submission.answers[task]
+    if unfinished and message.startswith("NotImplementedError"):
         return Grade(task, title, NOT_ATTEMPTED, 0, most, "")
     return Grade(task, title, FAILED, 0, most, message)
-
-
-def readable(text: str) -> str:
-    """What nbval says of a failed cell, without the source of the cell.
-
-    Args:
-        text: nbval's report: the cell, its source, and the error or the difference.
-    Returns:
-        The error or the difference, at most 3,000 characters.
-    """
-    text = text.rpartition("\nTraceback:\n")[2].strip()
-    return text if len(text) <= 3000 else f"{text[:3000]} …"

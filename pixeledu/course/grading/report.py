@@ -8,21 +8,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pixeledu.course.grading.grades import FAILED, NOT_ATTEMPTED, PASSED, Graded
+from pixeledu.course.grading.grades import (
+    FAILED,
+    NOT_ATTEMPTED,
+    NOT_GRADED,
+    PASSED,
+    Graded,
+    GradedFolder,
+)
 from pixeledu.files import write_atomically
 
+_NO_NOTEBOOK = "no notebook (*.ipynb)"
+_PASSED_OVER = "Passed over: no notebooks"
 _COLUMNS = ("student", "exercises", "task", "title", "status", "points", "of", "message", "notes")
 
 
-def write_reports(
-    out: Path, stem: str, graded: Sequence[Graded], warnings: list[str]
-) -> list[Path]:
+def write_reports(out: Path, folder: GradedFolder, warnings: Sequence[str] = ()) -> list[Path]:
     """Write the table, and beside it a page (.html) and a file in JUnit's form (.xml).
 
     Args:
         out: the table's file, ending in .csv.
-        stem: of the chapter, such as 01_sequence.
-        graded: what became of each submission.
+        folder: what became of each submission.
         warnings: what this system did not keep from the answers.
     Returns:
         The three files.
@@ -30,9 +36,9 @@ def write_reports(
         OSError: one of them cannot be written.
     """
     texts = {
-        ".csv": as_csv(stem, graded),
-        ".html": as_html(stem, graded, warnings),
-        ".xml": as_junit(stem, graded),
+        ".csv": as_csv(folder),
+        ".html": as_html(folder, warnings),
+        ".xml": as_junit(folder),
     }
     paths = [out.with_suffix(ending) for ending in texts]
     for path, text in zip(paths, texts.values(), strict=True):
@@ -40,45 +46,49 @@ def write_reports(
     return paths
 
 
-def as_csv(stem: str, graded: Sequence[Graded]) -> str:
-    """One line for each task of each student.
+def as_csv(folder: GradedFolder) -> str:
+    """One line for each task of each student, and one for each file that was passed over.
 
-    What learners write can stand in it. A field that a spreadsheet would take for a formula begins
-    with an apostrophe, as spreadsheets themselves mark a text.
+    What learners write can stand in it. A text that a spreadsheet would take for a formula begins
+    with an apostrophe, as spreadsheets themselves mark a text. The same holds where a text would
+    begin if the file were read with semicolons or tabs between its fields.
     """
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
-    for one in graded:
+    for one in folder.graded:
         for grade in one.grades:
             status, points = (grade.title, grade.status), (grade.points, grade.most)
-            row = (one.student, stem, grade.task, *status, *points, grade.message)
-            writer.writerow([_harmless(part) for part in (*row, "; ".join(one.notes))])
+            row = (one.student, folder.stem, grade.task, *status, *points, grade.message)
+            writer.writerow([_harmless(part) for part in (*row, " / ".join(one.notes))])
+    for name in folder.passed_over:
+        row = (name, folder.stem, "", "", NOT_GRADED, 0, 0, _NO_NOTEBOOK, "")
+        writer.writerow([_harmless(part) for part in row])
     return file.getvalue()
 
 
 def _harmless(part: object) -> object:
     if not isinstance(part, str):
         return part
-    part = _readable(part)
-    return f"'{part}" if part.lstrip().startswith(("=", "+", "-", "@", "|")) else part
+    return re.sub(r"""(^|[;\n\t])(["' ]*)(?=[=+\-@|])""", r"\1'\2", _readable(part))
 
 
 def _readable(text: str) -> str:
-    """A text without what neither a spreadsheet nor XML can hold: control characters."""
+    """A text without what neither a spreadsheet nor XML can hold: control characters, colours."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
 
 
-def as_junit(stem: str, graded: Sequence[Graded]) -> str:
+def as_junit(folder: GradedFolder) -> str:
     """A test suite for each student, a test case for each task."""
     root = ElementTree.Element("testsuites")
-    for one in graded:
+    for one in folder.graded:
         statuses = [grade.status for grade in one.grades]
         counts = {
             "tests": len(statuses),
             "failures": statuses.count(FAILED),
             "skipped": statuses.count(NOT_ATTEMPTED),
-            "errors": 0,
+            "errors": statuses.count(NOT_GRADED),
         }
         suite = ElementTree.SubElement(
             root,
@@ -88,11 +98,15 @@ def as_junit(stem: str, graded: Sequence[Graded]) -> str:
         )
         for grade in one.grades:
             case = ElementTree.SubElement(
-                suite, "testcase", classname=f"{stem}.{_readable(one.student)}", name=grade.task
+                suite,
+                "testcase",
+                classname=f"{folder.stem}.{_readable(one.student)}",
+                name=grade.task,
             )
-            if grade.status == FAILED:
+            if grade.status in (FAILED, NOT_GRADED):
                 first = _readable(grade.message).splitlines()[:1]
-                failure = ElementTree.SubElement(case, "failure", message="".join(first))
+                kind = "failure" if grade.status == FAILED else "error"
+                failure = ElementTree.SubElement(case, kind, message="".join(first))
                 failure.text = _readable(grade.message)
             elif grade.status == NOT_ATTEMPTED:
                 ElementTree.SubElement(case, "skipped", message=NOT_ATTEMPTED)
@@ -109,7 +123,9 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 75rem; margin: 0 auto; p
 table { border-collapse: collapse; }
 caption { text-align: left; padding-block: .5rem; }
 th, td { border: 1px solid #8889; padding: .3rem .6rem; text-align: left; vertical-align: top; }
-td.points { text-align: right; }
+tbody th { max-width: 14rem; overflow-wrap: anywhere; }
+td.points { text-align: right; white-space: nowrap; }
+li { overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: .875rem; }
 .passed::before { content: "\\2713  "; }
 .failed::before { content: "\\2717  "; }
@@ -118,9 +134,9 @@ h2 { overflow-wrap: anywhere; }
 """.strip()
 
 
-def as_html(stem: str, graded: Sequence[Graded], warnings: list[str]) -> str:
+def as_html(folder: GradedFolder, warnings: Sequence[str] = ()) -> str:
     """A page that asks no other host for anything: an overview, then each student's tasks."""
-    title = f"Grades: {html.escape(stem)}"
+    title, graded = f"Grades: {html.escape(folder.stem)}", folder.graded
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -129,9 +145,10 @@ def as_html(stem: str, graded: Sequence[Graded], warnings: list[str]) -> str:
         f"<title>{title}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n<main>",
         f"<h1>{title}</h1>",
     ]
-    if warnings:
-        items = "".join(f"<li>{html.escape(text)}</li>" for text in warnings)
-        parts.append(f"<section><h2>Warnings</h2><ul>{items}</ul></section>")
+    for heading, texts in (("Warnings", warnings), (_PASSED_OVER, folder.passed_over)):
+        if texts:
+            items = "".join(f"<li>{_text(text)}</li>" for text in texts)
+            parts.append(f"<section><h2>{heading}</h2><ul>{items}</ul></section>")
     parts.append(_overview(graded))
     parts += [_details(number, one) for number, one in enumerate(graded, 1)]
     return "\n".join([*parts, "</main>\n</body>\n</html>"]) + "\n"

@@ -1,17 +1,23 @@
 """Reading what learners hand in: only the source of the answer cells is taken, from any notebook."""
 
 import ast
+import functools
 import json
+import os
 import re
 import stat
+from collections import Counter
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
+from pixeledu.course.notebook_shell import python_of
 from pixeledu.course.notebooks import mark_of, source_of
 
-_MOST_BYTES = 20_000_000  # a filled-in notebook has a few hundred thousand
+_MOST_BYTES = 100_000_000  # of a notebook with its pictures, of which only the source is looked at
+_MOST_CELLS, _MOST_SOURCE = 1_000, 300_000  # cells and characters; a notebook has 30 and 20,000
 _MOST_CHARACTERS = 100_000  # of an answer, which has a few hundred
+_ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")  # browsers and mail programs add one
 
 
 @dataclass
@@ -67,22 +73,38 @@ def read_reference(path: Path) -> Reference:
     return Reference(made["metadata"]["pixeledu"]["exercises"], tuple(made["cells"]))
 
 
-def submissions(folder: Path) -> list[tuple[str, Path]]:
-    """Find the notebooks below a folder: (student, path), sorted; Jupyter's own copies are left out.
+def submissions(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
+    """Find the notebooks below a folder.
 
+    Returns:
+        (student, path) for each, sorted; and all else that lies there, to be named: other files,
+        and what is hidden, such as the copies that Jupyter keeps in `.ipynb_checkpoints`.
     Raises:
         ValueError: it is no folder, or there is no notebook.
     """
     if not folder.is_dir():
         raise ValueError(f"FOLDER must be a folder with notebooks, got {folder}")
-    found = []
-    for path in sorted(folder.rglob("*.ipynb")):
-        inside = path.relative_to(folder)
-        if not any(part.startswith(".") for part in inside.parts):
-            found.append((inside.with_suffix("").as_posix(), path))
+    found, others = [], []
+    for root, folders, files in os.walk(folder):
+        inside = Path(root).relative_to(folder)
+        closed = [n for n in folders if n.startswith(".") or Path(root, n).is_symlink()]
+        others += [f"{(inside / name).as_posix()}/" for name in closed]
+        # A folder that is named like a notebook is somebody's hand-in, too.
+        named = [n for n in folders if n.lower().endswith(_ENDINGS) and n not in closed]
+        folders[:] = sorted(set(folders) - {*closed, *named})
+        for name in [*files, *named]:
+            if name.lower().endswith(_ENDINGS) and not name.startswith("."):
+                found.append((inside / name).as_posix())
+            else:
+                others.append((inside / name).as_posix())
     if not found:
         raise ValueError(f"FOLDER must hold notebooks (*.ipynb), there is none in {folder}")
-    return found
+    students = {name: re.sub(r"\.ipynb$", "", name, flags=re.IGNORECASE) for name in found}
+    twice = Counter(students.values())
+    return [
+        (student if twice[student] == 1 else name, folder / name)
+        for name, student in sorted(students.items())
+    ], sorted(others)
 
 
 def read_submission(student: str, path: Path) -> tuple[Submission, list[dict]]:
@@ -100,12 +122,13 @@ def read_submission(student: str, path: Path) -> tuple[Submission, list[dict]]:
         if not stat.S_ISREG(about.st_mode):
             raise ValueError("it is a link or a device, not a file")
         if about.st_size > _MOST_BYTES:
-            raise ValueError(f"it has {about.st_size / 1e6:.0f} MB, at most 20 are read")
+            raise ValueError(f"it has {about.st_size / 1e6:.0f} MB, at most 100 are read")
         whole = json.loads(path.read_bytes().decode("utf-8-sig"))
         cells = _cells(whole)
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-        text = " ".join(str(error).split())[:200]
-        submission.problem = f"not a notebook that can be read: {text or type(error).__name__}"
+    except (OSError, RecursionError, KeyError, TypeError, AttributeError, ValueError) as error:
+        said = isinstance(error, OSError) or type(error) is ValueError  # in words of our own
+        text = " ".join(str(error).split())[:200] if said else "it is damaged, or something else"
+        submission.problem = f"not a notebook that can be read: {text}"
         return submission, []
     metadata = whole.get("metadata")
     ours = metadata.get("pixeledu") if isinstance(metadata, dict) else None
@@ -119,7 +142,14 @@ def _cells(whole: dict) -> list[dict]:
     cells = whole.get("cells")
     if cells is None:
         cells = [one for sheet in whole["worksheets"] for one in sheet["cells"]]
-    return [one for one in cells if isinstance(one, dict)]
+    cells = [one for one in cells if isinstance(one, dict)]
+    size = sum(len(source_of(one)) for one in cells)
+    if len(cells) > _MOST_CELLS or size > _MOST_SOURCE:
+        raise ValueError(
+            f"it has {len(cells)} cells with {size} characters, at most {_MOST_CELLS} with "
+            f"{_MOST_SOURCE} are read"
+        )
+    return cells
 
 
 def take_answers(submission: Submission, cells: list[dict], reference: Reference) -> None:
@@ -134,7 +164,9 @@ def take_answers(submission: Submission, cells: list[dict], reference: Reference
         reference: what was handed out.
     """
     by_task = _marked(cells, reference)
-    if not by_task:
+    if by_task:
+        _take_added(cells, reference, by_task, submission)
+    else:
         by_task = _below_headings(cells, reference) or _in_order(cells, reference)
         if by_task:
             submission.notes.append("the marks of its cells are lost: found by heading and order")
@@ -170,6 +202,29 @@ def _marked(cells: list[dict], reference: Reference) -> dict[str, list[str]]:
     return found
 
 
+def _take_added(
+    cells: list[dict], reference: Reference, by_task: dict[str, list[str]], submission: Submission
+) -> None:
+    """Add what stands in cells of the learner's own: in the notebook it counts as well."""
+    known = _known(reference)
+    added = [
+        source_of(one)
+        for one in cells
+        if one.get("cell_type") == "code"
+        and not mark_of(one)
+        and _plain(source_of(one)) not in ("", *known)
+    ]
+    for task, parts in _by_names(added, reference).items():
+        by_task.setdefault(task, []).extend(parts)
+        submission.notes.append(f"{task}: an added cell that defines its answer is graded")
+    others = len(added) - len([one for one in added if _task_of(one, reference)])
+    if others:
+        submission.notes.append(
+            f"{others} added cells that define no answer are not graded: what an answer needs "
+            "belongs into its cell"
+        )
+
+
 def _below_headings(cells: list[dict], reference: Reference) -> dict[str, list[str]]:
     """Task -> the cells below its heading that were not handed out."""
     headings = {_heading(source_of(r["question"])): t for t, r in reference.tasks.items()}
@@ -187,19 +242,27 @@ def _below_headings(cells: list[dict], reference: Reference) -> dict[str, list[s
 
 
 def _in_order(cells: list[dict], reference: Reference) -> dict[str, list[str]]:
-    """Task -> the cell that defines the names of its answer."""
-    found: dict[str, list[str]] = {}
+    """Task -> the cells that define the names of its answer."""
     known = _known(reference)
-    for one in cells:
-        source = source_of(one)
-        if one.get("cell_type") != "code" or _is_known(source, known, reference):
-            continue
-        names = _defined(source)
-        for task, roles in reference.tasks.items():
-            if names & set(mark_of(roles["answer"])["names"]):
-                found.setdefault(task, []).append(source)
-                break
+    sources = [source_of(one) for one in cells if one.get("cell_type") == "code"]
+    return _by_names([s for s in sources if not _is_known(s, known, reference)], reference)
+
+
+def _by_names(sources: list[str], reference: Reference) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for source in sources:
+        if task := _task_of(source, reference):
+            found.setdefault(task, []).append(source)
     return found
+
+
+def _task_of(source: str, reference: Reference) -> str:
+    """The task whose names a cell defines, or ""."""
+    names = _defined(source)
+    for task, roles in reference.tasks.items():
+        if names & set(mark_of(roles["answer"])["names"]):
+            return task
+    return ""
 
 
 def _heading(text: str) -> str:
@@ -227,11 +290,14 @@ def _is_known(source: str, known: set[str], reference: Reference) -> bool:
     return any(SequenceMatcher(None, plain, other).quick_ratio() > 0.7 for other in known)
 
 
+@functools.lru_cache(100)
 def _defined(source: str) -> set[str]:
+    """The names that a cell binds at its top level, as far as that can be told."""
     try:
         if len(source) > _MOST_CHARACTERS:
             raise ValueError("not for the parser of this process")
-        body = ast.parse(source).body
+        source = re.sub(r"^\s*%%.*", "", source)  # a cell magic, such as %%time
+        body = ast.parse(python_of(source)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set(re.findall(r"^(?:def|class) (\w+)", source, re.MULTILINE))
     names = {s.name for s in body if isinstance(s, ast.FunctionDef | ast.ClassDef)}

@@ -95,7 +95,7 @@ class Connection:
             raise ConnectionBroken("too large a message")
         tree, data = self._read(size), self._read(amount)
         try:
-            message = [decode(part, data, self.theirs) for part in json.loads(tree)]
+            message = decode(["list", json.loads(tree)], data, self.theirs)
             if not message or not isinstance(message[0], str):
                 raise ValueError("not a message")
         # Whatever is wrong with it: what comes from the other side must not decide how this ends.
@@ -139,13 +139,11 @@ def encode(value: object, blobs: list[bytes], own: Callable[[object], list]) -> 
     """
     if value is None or isinstance(value, bool | str):
         return value if value is None or isinstance(value, bool) else str(value)
-    if isinstance(value, np.generic):
-        return encode(value.item(), blobs, own)
+    if isinstance(value, np.ndarray | np.generic):
+        return _encode_array(value, blobs)
     for kind, number in ((int, int), (float, float)):
         if isinstance(value, kind):
             return number(value)
-    if isinstance(value, np.ndarray):
-        return encode(torch.from_numpy(value.copy()), blobs, own)
     if isinstance(value, Tensor):
         return _encode_tensor(value, blobs)
     if isinstance(value, GeneratorType):
@@ -180,6 +178,15 @@ def encode(value: object, blobs: list[bytes], own: Callable[[object], list]) -> 
     return tree
 
 
+def _encode_array(value: np.ndarray | np.generic, blobs: list[bytes]) -> list:
+    if value.dtype.kind not in "biufc":
+        raise TypeError(f"a NumPy array of {value.dtype} cannot be sent")
+    name = "array" if isinstance(value, np.ndarray) else "number"
+    start = sum(map(len, blobs))
+    blobs.append(value.tobytes())
+    return [name, [value.dtype.str, list(value.shape), start, len(blobs[-1])]]
+
+
 def _encode_tensor(value: Tensor, blobs: list[bytes]) -> list:
     plain = value.detach().cpu().resolve_conj().resolve_neg().reshape(-1)
     flat = torch.empty(plain.shape, dtype=plain.dtype).copy_(plain)  # without strides
@@ -196,7 +203,7 @@ def decode(tree: object, data: bytearray, theirs: Callable[[int, str], object]) 
 
     Args:
         tree: the tree, from anybody.
-        data: the bytes of all tensors.
+        data: the bytes of all tensors, one after the other: none is used twice.
         theirs: called for a handle, with its number and kind, or with "yours" as the kind; it
             raises an error where a "model" must not be built.
     Returns:
@@ -204,6 +211,23 @@ def decode(tree: object, data: bytearray, theirs: Callable[[int, str], object]) 
     Raises:
         Exception: of any kind, when the tree has no valid form.
     """
+    return _decode(tree, _Bytes(data), theirs)
+
+
+class _Bytes:
+    """Hand out bytes in the order in which they lie: so many small tensors cannot become large ones."""
+
+    def __init__(self, data: bytearray) -> None:
+        self.data, self.used = data, 0
+
+    def take(self, start: int, length: int) -> bytearray:
+        if start != self.used or length < 0 or start + length > len(self.data):
+            raise ValueError("the bytes of a tensor are not its own")
+        self.used += length
+        return self.data[start : start + length]
+
+
+def _decode(tree: object, data: _Bytes, theirs: Callable[[int, str], object]) -> object:
     if tree is None or type(tree) in (bool, int, float, str):
         return tree
     name, parts, *rest = tree
@@ -211,6 +235,9 @@ def decode(tree: object, data: bytearray, theirs: Callable[[int, str], object]) 
         return theirs(int(parts), str(rest[0]) if name == "handle" else "yours")
     if name == "tensor":
         return _decode_tensor(parts, data)
+    if name in ("array", "number"):
+        array = _decode_array(parts, data)
+        return array if name == "array" else array[()]
     if name == "bytes":
         return base64.b64decode(parts)
     if name == "dtype":
@@ -220,8 +247,8 @@ def decode(tree: object, data: bytearray, theirs: Callable[[int, str], object]) 
         generator.set_state(_decode_tensor(parts[1], data))
         return generator
     if name == "dict":
-        return {decode(k, data, theirs): decode(v, data, theirs) for k, v in parts}
-    values = [decode(part, data, theirs) for part in parts]
+        return {_decode(k, data, theirs): _decode(v, data, theirs) for k, v in parts}
+    values = [_decode(part, data, theirs) for part in parts]
     if name == "model":
         theirs(0, "model")  # says whether a model may be built here
         config, weights, training = values
@@ -241,22 +268,44 @@ _MAKERS = {
     "size": torch.Size,
     "range": lambda values: range(*values),
     "slice": lambda values: slice(*values),
-    "fraction": lambda values: Fraction(*values),
-    "complex": lambda values: complex(*values),
+    # A text such as "1e999999999" would be a number that fills the memory.
+    "fraction": lambda values: Fraction(*_all(int, values)),
+    "complex": lambda values: complex(*_all(float, values)),
     "images": lambda values: ImageData(*values),
 }
 
 
-def _decode_tensor(parts: list, data: bytearray) -> Tensor:
-    name, shape, start, length = parts
-    dtype = _DTYPES[name]
+def _all(kind: type, values: list) -> list:
+    if any(type(value) is not kind for value in values):
+        raise ValueError(f"not {kind.__name__}")
+    return values
+
+
+def _raw(shape: list, itemsize: int, start: int, length: int, data: _Bytes) -> bytearray:
     if any(type(n) is not int or n < 0 for n in (*shape, start, length)):
         raise ValueError("a size is no natural number")
-    if math.prod(shape) * dtype.itemsize != length or start + length > len(data):
+    if math.prod(shape) * itemsize != length:
         raise ValueError("the sizes do not fit together")
+    return data.take(start, length)
+
+
+def _decode_array(parts: list, data: _Bytes) -> np.ndarray:
+    name, shape, start, length = parts
+    dtype = np.dtype(name) if type(name) is str and len(name) <= 4 else None
+    if dtype is None or dtype.kind not in "biufc":
+        raise ValueError("not a kind of number")
+    raw = _raw(shape, dtype.itemsize, start, length, data)
+    if dtype.kind == "b":  # any byte but 0 and 1 would be neither true nor false
+        return (np.frombuffer(raw, np.uint8) != 0).reshape(shape)
+    return np.frombuffer(raw, dtype).reshape(shape)
+
+
+def _decode_tensor(parts: list, data: _Bytes) -> Tensor:
+    name, shape, start, length = parts
+    dtype = _DTYPES[name]
+    raw = _raw(shape, dtype.itemsize, start, length, data)
     if not length:
         return torch.empty(shape, dtype=dtype)
-    raw = bytearray(data[start : start + length])
     if dtype is torch.bool:  # any byte but 0 and 1 would be neither true nor false
         return (torch.frombuffer(raw, dtype=torch.uint8) != 0).reshape(shape)
     return torch.frombuffer(raw, dtype=dtype).reshape(shape)

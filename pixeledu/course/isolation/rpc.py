@@ -2,17 +2,18 @@
 
 import builtins
 import copy
-import traceback
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from pixeledu.course.isolation.messages import Connection, ConnectionBroken
+from pixeledu.course.notebook_shell import line_of_cell
 
-ANSWER = "<answer>"  # the name under which an answer's code is compiled
 # Exceptions that a loop in a check could take for its end.
 _NEVER_RAISED = ("StopIteration", "StopAsyncIteration", "GeneratorExit")
+# Methods of a module that an answer may call: they return copies and change nothing.
+_READ_BY_CALLS = ("parameters", "named_parameters", "buffers", "named_buffers", "state_dict")
 
 
 class Peer:
@@ -20,8 +21,8 @@ class Peer:
 
     Args:
         socket: one end of a pair.
-        guarded: this side grades. It lets the other side call what it hands out and read its plain
-            attributes, and nothing else, and it builds no model that comes in.
+        guarded: this side grades. It lets the other side call what it hands out and read copies of
+            its numbers and tensors, and nothing else, and it builds no model that comes in.
     """
 
     def __init__(self, socket, guarded: bool) -> None:
@@ -77,8 +78,10 @@ class Peer:
     def _get(self, number: int, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
-        value = getattr(self.objects[number], name)
-        if self.guarded and not isinstance(value, bool | int | float | str):
+        owner = self.objects[number]
+        value = getattr(owner, name)
+        readable = isinstance(owner, nn.Module) and name in _READ_BY_CALLS
+        if self.guarded and not readable and not _is_plain(value):
             raise AttributeError(
                 f"{name} cannot be used in an answer: call the whole, or build your own"
             )
@@ -111,6 +114,12 @@ class Peer:
             torch.autograd.grad(output, inputs, gradient, retain_graph=True, allow_unused=True)
         )
 
+    def number_of(self, value: object) -> int:
+        """The number under which the other side may ask for an object."""
+        number = self.numbers.setdefault(id(value), len(self.numbers) + 1)
+        self.objects[number] = value
+        return number
+
     def _own(self, value: object) -> list:
         """Say in a message what an object is that is no data."""
         if isinstance(value, Proxy | ProxyModule) and value._peer is self:
@@ -119,9 +128,11 @@ class Peer:
             return ["model"]
         if not callable(value) and self.guarded:
             raise TypeError(f"a {type(value).__name__} cannot be given to an answer")
-        number = self.numbers.setdefault(id(value), len(self.numbers) + 1)
-        self.objects[number] = value
-        return ["handle", number, "module" if isinstance(value, nn.Module) else "object"]
+        return [
+            "handle",
+            self.number_of(value),
+            "module" if isinstance(value, nn.Module) else "object",
+        ]
 
     def _theirs(self, number: int, kind: str) -> object:
         if kind == "model":
@@ -134,6 +145,13 @@ class Peer:
             module = kind == "module" and self.guarded
             self.handles[number] = (ProxyModule if module else Proxy)(self, number)
         return self.handles[number]
+
+
+def _is_plain(value: object) -> bool:
+    """Whether an answer may have a copy of it: numbers, texts, tensors, and tuples of these."""
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str | Tensor | torch.dtype)
 
 
 def _can_be_rebuilt(model: nn.Module) -> bool:
@@ -149,15 +167,10 @@ def _describe(error: BaseException) -> str:
         text = str(error)[:5000]
     except BaseException as second:  # an exception of an answer's own, whose text cannot be had
         text = f"({type(second).__name__})"
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == ANSWER
-    ]
-    if isinstance(error, SyntaxError) and error.filename == ANSWER:
-        lines = [error.lineno]
+    line = line_of_cell(error)
+    if isinstance(error, SyntaxError):
         text = error.msg
-    return f"{text} (line {lines[-1]} of the answer)".strip() if lines else text
+    return f"{text} (line {line} of the answer)".strip() if line else text
 
 
 def _exception(name: str, text: str) -> Exception:

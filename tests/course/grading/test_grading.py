@@ -2,24 +2,22 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 from classes import PRINTED, RIGHT, WRONG, cell_of, chapter, filled, handed_out
 
 import pixeledu
+from pixeledu.course.grading import checker
+from pixeledu.course.grading.checking import CheckingProcesses
 from pixeledu.course.grading.grades import FAILED, NOT_ATTEMPTED, PASSED, grade_folder
-from pixeledu.course.isolation.sandbox import namespaces
+from pixeledu.course.isolation.isolation import NoWalls, find_walls
 
 PACKAGE = Path(pixeledu.__file__).parent
-needs_namespaces = pytest.mark.usefixtures("_namespaces")
-
-
-@pytest.fixture
-def _namespaces():
-    assert namespaces(), "hostile code is run in namespaces only: `unshare` must work here"
 
 
 @pytest.fixture
@@ -28,6 +26,7 @@ def world(tmp_path):
 
     class World:
         exercises, folder = tmp_path / "exercises", tmp_path / "submissions"
+        server = socket.create_server(("127.0.0.1", 0))  # what an answer must not reach
 
         def hand_in(self, student: str, notebook: dict | str | bytes) -> None:
             path = self.folder / f"{student}.ipynb"
@@ -37,13 +36,16 @@ def world(tmp_path):
             path.write_bytes(notebook if isinstance(notebook, bytes) else notebook.encode())
 
         def grade(self) -> dict[str, dict[str, tuple[str, str]]]:
-            _, graded = grade_folder(self.folder, self.exercises, "01")
+            walls = find_walls(hidden=[self.exercises])
+            self.graded = grade_folder(self.folder, self.exercises, walls, "01")
             return {
                 one.student: {grade.task: (grade.status, grade.message) for grade in one.grades}
-                for one in graded
+                for one in self.graded.graded
             }
 
-    return World()
+    made = World()
+    with made.server:
+        yield made
 
 
 # What an answer does -> a part of what the report must say of it. Each is a task of its own.
@@ -75,9 +77,9 @@ HOSTILE = {
     "patches_us": (
         """
         import pixeledu.course.isolation.rpc as remote, pixeledu.course.isolation.messages, gc
-        from pixeledu.course.grading import answer_magic, cell_outcomes, grades as grading
-        grading.PASSED = grading.FAILED = "passed"
-        cell_outcomes.pytest_runtest_logreport = lambda report: None
+        from pixeledu.course.grading import checker, grades
+        grades.PASSED = grades.FAILED = checker.PASSED = checker.FAILED = "passed"
+        checker._check = lambda *a: ("passed", "", True)
         def NAME(x):
             for peer in gc.get_objects():
                 if isinstance(peer, remote.Peer):
@@ -117,8 +119,8 @@ HOSTILE = {
         "OSError",
     ),
     "calls_home": (
-        "import socket\nsocket.create_connection(('127.0.0.1', 22), timeout=5)",
-        "unreachable",
+        "import socket\nsocket.create_connection(('127.0.0.1', PORT))",
+        "refused",
     ),
     "looks_around": (
         """
@@ -133,7 +135,7 @@ HOSTILE = {
             raise RuntimeError(f"{notebooks} {os.listdir('.')} {os.environ['HOME']}"
                                f" {os.listdir(os.environ['HOME'])}")
         """,
-        "[] [] /home []",
+        "[] [] /scratch []",
     ),
     "writes": (
         """
@@ -150,6 +152,38 @@ HOSTILE = {
         """,
         "Error",
     ),
+    "returns_a_thousand_million": ("def NAME(x):\n    return range(10**9)", "expected a tensor"),
+    "returns_numbers_of_one_hash": (
+        """
+        import pixeledu.course.isolation.messages as messages
+        def NAME(x):
+            messages.encode = lambda *a: ["set", [i * (2**61 - 1) for i in range(400_000)]]
+            return x
+        """,
+        "too much time",
+    ),
+    "returns_a_huge_fraction": (
+        """
+        import pixeledu.course.isolation.messages as messages
+        def NAME(x):
+            messages.encode = lambda *a: ["fraction", ["1e999999999", "1"]]
+            return x
+        """,
+        "not a valid message",
+    ),
+    "returns_overlapping_tensors": (
+        """
+        import pixeledu.course.isolation.messages as messages
+        def NAME(x):
+            many = ["tensor", ["uint8", [2**28], 0, 2**28]]
+            def encode(value, blobs, own):
+                blobs[:] = [bytes(2**28)]
+                return ["list", [many] * 16]
+            messages.encode = encode
+            return x
+        """,
+        "not a valid message",
+    ),
     "is_right": (RIGHT, ""),
 }
 
@@ -157,12 +191,13 @@ HOSTILE = {
 def hand_in_hostile(world, names: list[str]) -> None:
     """Two learners: one whose answers are hostile, and one who is right."""
     # Two of them use all the time they get; the others need a hundredth of theirs.
-    seconds = {"loops": 1, "forks": 1}
+    seconds = {"loops": 1, "forks": 1, "returns_numbers_of_one_hash": 1}
     out = handed_out(chapter(*names, seconds=25, shorter=seconds), world.exercises)
     files = {
         "REFERENCE": str(world.exercises / "01_sums.ipynb"),
         "OTHERS": str(world.folder / "good.ipynb"),
         "PACKAGE": str(PACKAGE),
+        "PORT": str(world.server.getsockname()[1]),
     }
     answers = {}
     for name in names:
@@ -182,7 +217,6 @@ def check_hostile(grades: dict[str, dict[str, tuple[str, str]]]) -> None:
     assert "written" not in grades["hostile"]["writes"][1]
 
 
-@needs_namespaces
 def test_no_hostile_answer_passes_and_the_right_one_beside_them_does(world):
     hand_in_hostile(world, list(HOSTILE))
     before = {path: path.read_bytes() for path in [*world.exercises.rglob("*.*")]}
@@ -199,12 +233,13 @@ import json, sys
 from pathlib import Path
 import pixeledu
 from pixeledu.course.grading.grades import grade_folder
-_, graded = grade_folder(Path(sys.argv[1]), Path(sys.argv[2]), "01")
+from pixeledu.course.isolation.isolation import find_walls
+exercises = Path(sys.argv[2])
+graded = grade_folder(Path(sys.argv[1]), exercises, find_walls([exercises]), "01").graded
 print(json.dumps({one.student: {its.task: [its.status, its.message] for its in one.grades} for one in graded}))
 """
 
 
-@needs_namespaces
 def test_an_ordinary_user_grades_hostile_answers_as_safely_as_root(world):
     # Without "forks": this user is root by another name, and for root no limit on processes holds.
     names = ["patches_us", "kills", "calls_home", "looks_around", "writes", "is_right"]
@@ -222,7 +257,6 @@ def test_an_ordinary_user_grades_hostile_answers_as_safely_as_root(world):
 TASKS = ("one", "two", "three", "four", "five", "six")
 
 
-@needs_namespaces
 def test_a_wrong_answer_fails_however_its_notebook_is_dressed(world):
     out = handed_out(chapter(*TASKS), world.exercises)
 
@@ -268,7 +302,6 @@ def test_a_wrong_answer_fails_however_its_notebook_is_dressed(world):
     assert grades["renamed"]["one"] == (FAILED, "NameError: the answer does not define one")
 
 
-@needs_namespaces
 def test_a_right_answer_passes_whatever_an_editor_or_a_learner_did_to_the_notebook(world):
     out = handed_out(chapter(*TASKS), world.exercises)
     right = filled(out, dict.fromkeys(TASKS, RIGHT))
@@ -355,3 +388,152 @@ def test_what_is_no_notebook_of_this_chapter_stops_nothing_and_passes_nothing(wo
             assert message == "this is a notebook of '02_other', and 01_sums is graded"
         elif status == FAILED:
             assert message.startswith("not a notebook that can be read"), student
+
+
+# What a cell of a notebook may hold besides Python, above or around a right answer.
+CELLS = {
+    "%%time": "%%time\n" + RIGHT,
+    "%%capture": "%%capture\n" + RIGHT,
+    "lines": "%matplotlib inline\n%pip install nothing\n!echo hello\nfiles = !ls\nlen?\n" + RIGHT,
+    "%timeit": RIGHT + "\n%timeit -n1 -r1 NAME(torch.ones(1, 2))",
+    "indented": textwrap.indent(RIGHT, "    "),
+    "display": RIGHT + "\ndisplay(NAME(torch.ones(1, 2)))\nget_ipython()",
+    "await": "import asyncio\nawait asyncio.sleep(0)\n" + RIGHT,
+    "source": RIGHT + "\nimport inspect\nassert 'cumsum' in inspect.getsource(NAME)",
+    "script": f"@torch.jit.script\n{RIGHT}",
+    "%%bash": "%%bash\nexit 1",
+}
+
+
+def test_an_answer_cell_means_in_grading_what_it_means_in_a_notebook(world):
+    names = [f"cell{number}" for number in range(len(CELLS))]
+    out = handed_out(chapter(*names), world.exercises)
+    notebook = filled(out, dict(zip(names, CELLS.values(), strict=True)))
+    shell = cell_of(notebook, names[-1], "answer")
+    shell["source"] += "\n"
+    added = {"cell_type": "code", "metadata": {}, "source": RIGHT.replace("NAME", names[-1])}
+    notebook["cells"].insert(notebook["cells"].index(shell) + 1, added)
+    world.hand_in("ada", notebook)
+    grades = world.grade()["ada"]
+    # The last has nothing but lines for a shell in its cell, and its answer in another cell.
+    failed = {
+        name: grades[task]
+        for name, task in zip(CELLS, names, strict=True)
+        if grades[task][0] != PASSED
+    }
+    assert set(failed) <= {"%%bash"}, failed
+
+
+def test_an_answer_in_a_cell_below_its_stub_is_graded_and_a_note_says_so(world):
+    out = handed_out(chapter("one", "two"), world.exercises)
+    stub = cell_of(out, "one", "answer")
+    added = {"cell_type": "code", "metadata": {}, "source": RIGHT.replace("NAME", "one")}
+    out["cells"].insert(out["cells"].index(stub) + 1, added)
+    out["cells"].append({"cell_type": "code", "metadata": {}, "source": "x = 3"})
+    world.hand_in("ada", out)
+    assert world.grade()["ada"] == {"one": (PASSED, ""), "two": (NOT_ATTEMPTED, "")}
+    (first, second) = world.graded.graded[0].notes
+    assert "one: an added cell that defines its answer is graded" in first
+    assert "1 added cells that define no answer are not graded" in second
+
+
+def test_an_error_of_the_right_kind_from_the_wrong_place_is_no_missing_answer(world):
+    out = handed_out(chapter("one", "two", "three"), world.exercises)
+    answers = {
+        "one": "def NAME(x):\n    raise NotImplementedError",
+        "two": "def NAME(x):\n    return torch.nn.functional.softmax(x.long(), 1)",
+        "three": "def NAME(x):\n    x = x + 1\n    raise NotImplementedError  # later",
+    }
+    world.hand_in("ada", filled(out, answers))
+    grades = world.grade()["ada"]
+    assert [status for status, _ in grades.values()] == [NOT_ATTEMPTED, FAILED, NOT_ATTEMPTED]
+    assert "softmax" in grades["two"][1]
+
+
+def test_earlier_answers_take_no_time_from_later_ones(world):
+    names = ("one", "two", "three", "four")
+    out = handed_out(chapter(*names, seconds=4), world.exercises)
+    busy = "import time\nwhile time.process_time() < 2:\n    pass\n" + RIGHT
+    world.hand_in("ada", filled(out, dict.fromkeys(names, busy)))
+    assert {status for status, _ in world.grade()["ada"].values()} == {PASSED}
+
+
+def test_every_file_of_the_folder_is_graded_or_named(world):
+    out = handed_out(chapter("one"), world.exercises)
+    right = filled(out, {"one": RIGHT})
+    world.hand_in("ada", right)
+    for name in ("bob.ipynb.txt", "cyd.IPYNB", "dan.ipynb.json", "ada.IPYNB"):
+        (world.folder / name).write_text(json.dumps(right))
+    for name in ("fay.zip", "inner/read me.md", ".ipynb_checkpoints/ada-checkpoint.ipynb"):
+        (world.folder / name).parent.mkdir(exist_ok=True)
+        (world.folder / name).write_text("{}")
+    grades = world.grade()
+    assert set(grades) == {"ada.IPYNB", "ada.ipynb", "bob.ipynb.txt", "cyd", "dan.ipynb.json"}
+    assert all(tasks["one"][0] == PASSED for tasks in grades.values())
+    assert world.graded.passed_over == (".ipynb_checkpoints/", "fay.zip", "inner/read me.md")
+
+
+def test_large_pictures_are_no_hindrance_and_a_flood_of_cells_is_refused_at_once(world):
+    out = handed_out(chapter("one"), world.exercises)
+    right = filled(out, {"one": RIGHT})
+    picture = {
+        "output_type": "display_data",
+        "data": {"image/png": "A" * 25_000_000},
+        "metadata": {},
+    }
+    cell_of(right, "one", "check")["outputs"].append(picture)
+    world.hand_in("ada", right)
+    flood = [{"cell_type": "code", "metadata": {}, "source": "a = 1  # words\n" * 100}] * 14_000
+    world.hand_in("eve", {"cells": flood})
+    grades = world.grade()
+    assert grades["ada"]["one"][0] == PASSED
+    assert "at most 1000" in grades["eve"]["one"][1]
+
+
+def test_a_second_try_alone_is_given_to_what_ran_out_of_time(world, monkeypatch):
+    out = handed_out(chapter("one", "two"), world.exercises)
+    for student in ("ada", "bob"):
+        world.hand_in(student, filled(out, {"one": RIGHT, "two": RIGHT}))
+    tries = []
+
+    def check(self, answers):
+        tries.append(answers)
+        late = len(tries) == 1
+        return {
+            "one": (checker.LATE, "late") if late else (checker.PASSED, ""),
+            "two": ("passed", ""),
+        }
+
+    monkeypatch.setattr(CheckingProcesses, "check", check)
+    assert all(status == PASSED for tasks in world.grade().values() for status, _ in tasks.values())
+    assert len(tries) == 3
+
+
+def test_submissions_that_answers_could_read_are_not_graded(world, monkeypatch):
+    handed_out(chapter("one"), world.exercises)
+    inside = Path(pixeledu.__file__).parent
+    with pytest.raises(NoWalls, match="move the submissions elsewhere"):
+        grade_folder(inside, world.exercises, find_walls(), "01")
+
+
+def test_no_setting_of_the_person_who_grades_changes_how_python_runs(world, monkeypatch, tmp_path):
+    out = handed_out(chapter("one", "two"), world.exercises)
+    world.hand_in("ada", filled(out, {"one": WRONG, "two": RIGHT}))
+    (tmp_path / "start.py").write_text("raise SystemExit('started')")
+    (tmp_path / "torch.py").write_text("raise SystemExit('shadowed')")
+    for name, value in {
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONSTARTUP": str(tmp_path / "start.py"),
+        "PYTHONHASHSEED": "0",
+        "PYTHONWARNINGS": "error",
+        "PYTHONINSPECT": "1",
+        "PYTHONHOME": str(tmp_path),
+        "PYTEST_ADDOPTS": "--collect-only",
+        "IPYTHONDIR": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    grades = world.grade()["ada"]
+    assert [status for status, _ in grades.values()] == [FAILED, PASSED]

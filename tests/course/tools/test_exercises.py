@@ -6,15 +6,18 @@ from pathlib import Path
 import address
 import nbformat
 import pytest
-from classes import filled
-from exercise_checks import faults
+from classes import cell_of, filled
+from exercise_checks import faults, run_task
 from exercise_files import everything, sources
-from exercise_source import read_chapter
+from exercise_source import Chapter, Task, read_chapter
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ClearSolutions
+from right_answers import right_answers
 from traitlets.config import Config
 
-from pixeledu.course.grading.grades import PASSED, grade_folder
+from pixeledu.course.grading.grades import FAILED, NOT_ATTEMPTED, PASSED, grade_folder
+from pixeledu.course.grading.submissions import read_reference, read_submission, take_answers
+from pixeledu.course.isolation.isolation import find_walls
 from pixeledu.course.notebooks import mark_of, source_of
 
 ROOT = Path(__file__).parents[3]
@@ -34,8 +37,40 @@ def notebook(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_every_solution_passes_its_check_and_every_wrong_answer_fails_it(source):
-    assert faults(read_chapter(source)) == []
+def test_every_answer_has_one_verdict_in_its_notebook_and_in_grading(source, tmp_path):
+    chapter = read_chapter(source)
+    assert faults(chapter) == []  # in the notebook solutions pass, and wrong answers fail
+    answers = {}
+    for task in chapter.tasks:
+        right = right_answers(task)
+        answers[task.id] = [(PASSED, task.solution), *((PASSED, code) for code in right.values())]
+        answers[task.id] += [(FAILED, wrong.code) for wrong in task.wrong]
+        stored = text_of(check_of(chapter, task))
+        for name, code in right.items():
+            outcome = run_task(chapter, task, code)
+            assert (outcome.printed, outcome.error) == (stored, ""), (task.id, name)
+    handed_out = notebook(EXERCISES / f"{source.stem}.ipynb")
+    for number in range(max(map(len, answers.values()))):
+        some = {task: own[number][1] for task, own in answers.items() if number < len(own)}
+        (tmp_path / f"{number}.ipynb").write_text(json.dumps(filled(handed_out, some)))
+    folder = grade_folder(tmp_path, EXERCISES, find_walls([EXERCISES]), source.stem)
+    for one in folder.graded:
+        for grade in one.grades:
+            own = answers[grade.task]
+            expected, code = own[int(one.student)] if int(one.student) < len(own) else ("", "")
+            expected = expected or NOT_ATTEMPTED
+            assert grade.status == expected, (grade, code)
+            assert (grade.message == "") == (expected != FAILED)
+
+
+def check_of(chapter: Chapter, task: Task) -> dict:
+    """The cell of the notebook that was handed out."""
+    return cell_of(notebook(EXERCISES / f"{chapter.stem}.ipynb"), task.id, "check")
+
+
+def text_of(cell: dict) -> str:
+    """What is stored below a cell."""
+    return "".join("".join(output["text"]) for output in cell["outputs"])
 
 
 def test_all_that_is_made_from_the_sources_is_current():
@@ -49,18 +84,6 @@ def test_all_that_is_made_from_the_sources_is_current():
 
 def test_every_exercise_belongs_to_a_chapter(source):
     assert (ROOT / "book" / f"{source.stem}.ipynb").exists()
-
-
-def test_the_solutions_pass_when_they_are_graded(source, tmp_path):
-    chapter = read_chapter(source)
-    answers = {task.id: task.solution for task in chapter.tasks}
-    (tmp_path / "solved.ipynb").write_text(
-        json.dumps(filled(notebook(EXERCISES / f"{source.stem}.ipynb"), answers))
-    )
-    _, (graded,) = grade_folder(tmp_path, EXERCISES, source.stem, workers=1)
-    assert [(g.task, g.status, g.message) for g in graded.grades] == [
-        (task.id, PASSED, "") for task in chapter.tasks
-    ]
 
 
 def test_a_learner_is_given_no_solution(source):
@@ -95,3 +118,22 @@ def test_nbgrader_makes_the_same_notebook_for_learners_from_the_solutions(source
     pairs = zip(cleared.cells, out["cells"], strict=True)
     for theirs, ours in list(pairs)[1:]:  # the titles differ
         assert theirs.source == source_of(ours)
+
+
+def test_colab_writes_no_answers_and_a_round_through_it_loses_none(source, tmp_path):
+    made = notebook(EXERCISES / f"{source.stem}.ipynb")
+    assert made["metadata"]["colab"] == {"generative_ai_disabled": True}
+    chapter = read_chapter(source)
+    back = filled(made, {task.id: task.solution for task in chapter.tasks})
+    back["nbformat_minor"] = 0
+    back["metadata"]["colab"] |= {"provenance": [], "name": "a copy"}
+    for cell in back["cells"]:  # as Colab writes them
+        cell["metadata"] |= {"id": cell.pop("id"), "outputId": "1f", "colab": {"base_uri": "https"}}
+        cell["source"] = source_of(cell).splitlines(keepends=True)
+    path = tmp_path / "copy.ipynb"
+    path.write_text(json.dumps(back))
+    submission, cells = read_submission("ada", path)
+    take_answers(submission, cells, read_reference(EXERCISES / f"{source.stem}.ipynb"))
+    assert submission.exercises == source.stem
+    assert submission.answers == {task.id: task.solution for task in chapter.tasks}
+    assert submission.notes == []

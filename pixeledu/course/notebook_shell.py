@@ -1,0 +1,86 @@
+"""Cells as a notebook runs them: IPython's magics, help, `await`, `display`, and no shell."""
+
+import contextlib
+import sys
+import traceback
+import types
+
+from IPython.core.inputtransformer2 import TransformerManager
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+_IGNORED_LINES = ("pip", "conda", "mamba", "micromamba", "uv", "pinfo", "pinfo2", "psearch", "sx")
+_IGNORED_CELLS = ("script", "bash", "sh", "sx", "!", "system")
+
+
+class NotebookShell:
+    """A kernel's namespace, without the kernel: the names of its cells are those of `__main__`.
+
+    Lines for the shell, installations and questions for help do nothing.
+    """
+
+    def __init__(self) -> None:
+        config = Config()
+        config.HistoryManager.enabled = False  # would be a data base in the home folder
+        self.module = types.ModuleType("__main__")
+        self._in_charge = sys.modules["__main__"]
+        self._shell = InteractiveShell(config=config, user_module=self.module)
+        InteractiveShell._instance = self._shell  # what `get_ipython()` returns
+        self._shell.showtraceback = lambda *args, **named: None
+        self._shell.showsyntaxerror = lambda *args, **named: None
+        self._shell.system = self._shell.enable_gui = _nothing
+        self._shell.getoutput = lambda *args, **named: []
+        for name in _IGNORED_LINES:
+            self._shell.register_magic_function(_nothing, "line", name)
+        for name in _IGNORED_CELLS:
+            self._shell.register_magic_function(_nothing, "cell", name)
+
+    def run(self, code: str) -> None:
+        """Run one cell.
+
+        Raises:
+            BaseException: what the cell raised, SyntaxError too.
+        """
+        sys.modules["__main__"] = self.module
+        result = self._shell.run_cell(code)
+        if error := result.error_before_exec or result.error_in_exec:
+            raise error
+
+    def prepare(self, given: str, earlier: list[str]) -> None:
+        """Run what comes before an answer, as a learner's notebook has.
+
+        An import in an earlier answer is missed in a later one; what goes wrong there does not matter.
+        """
+        for code in earlier:
+            with contextlib.suppress(BaseException):
+                self.run(code)
+        self.run(given)
+
+    def answer(self, code: str) -> None:
+        """Run an answer."""
+        self.run(code)
+
+    def close(self) -> None:
+        """Give `__main__` back to the program that made this shell."""
+        sys.modules["__main__"] = self._in_charge
+
+
+def _nothing(*_: object, **named: object) -> None:
+    """Do nothing, whatever is asked for."""
+
+
+def python_of(cell: str) -> str:
+    """What IPython makes of a cell before it runs it: Python, whatever magics stand in it."""
+    return TransformerManager().transform_cell(cell)
+
+
+def line_of_cell(error: BaseException) -> int | None:
+    """The line of a cell that an error comes from, or None."""
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "ipython-input" in frame.filename or "/ipykernel_" in frame.filename
+    ]
+    return lines[-1] if lines else None

@@ -1,0 +1,102 @@
+"""Answers that are as right as the solutions: other types, other ways. One verdict for all of them."""
+
+# Task -> what a right answer may make of the value that the solution returns.
+OTHER_TYPES = {
+    "predecessors": ["np.int64(value)", "torch.tensor(value)", "np.array(value)"],
+    "nats": ["value.double()", "value.clone().requires_grad_()"],
+    "bits": ["np.float64(value)", "torch.tensor(value, dtype=torch.float64)"],
+    "triangle": ["value.bool()", "value.long()", "torch.from_numpy(value.numpy()).double()"],
+    "counting": ["value.double()", "value + 3"],
+    "draw": ["value.float()", "value.to(torch.uint8)"],
+    "masks-by-hand": [
+        "{k: np.array(rows, dtype=float) for k, rows in value.items()}",
+        "{k: torch.tensor(rows) for k, rows in value.items()}",
+        "{k: [[bool(n) for n in row] for row in rows] for k, rows in value.items()}",
+        "{k: tuple(map(tuple, value[k])) for k in 'BA'}",
+    ],
+    "mask-of-layer": ["value.bool()", "value.double()", "value.long()"],
+    "shift": ["value.contiguous()"],
+    "one-step": ["tuple(part.clone() for part in value)", "list(value)"],
+    "field-by-hand": ["tuple(value)", "np.array(value)"],
+    "strength": ["value.double()"],
+    "reach-right": ["np.int64(value)", "torch.tensor(value)"],
+    "paths": ["value.bool()", "value.int()", "value.double()"],
+    "colour-order": ["[np.int64(colour) for colour in value]"],
+    "size": ["np.int64(value)", "torch.tensor(value)"],
+    "guesses": ["dict(reversed(value.items()))", "{k: v.double() for k, v in value.items()}"],
+    "rest": ["value.double()"],
+    "complete": ["value.long()", "value.float()"],
+    "untouched": ["value.int()", "value.float()"],
+    "triangle-by-hand": ["np.array(value, dtype=float)", "torch.tensor(value)", "tuple(value)"],
+    "forget-bias": ["np.float64(value)", "torch.tensor(value, dtype=torch.float64)"],
+    "layers-needed": ["value if value is None else np.int64(value)"],
+    "columns": ["value.clone()"],
+    "turned": ["value.clone()"],
+    "steps-from-right": ["np.array(value, dtype=float)", "torch.tensor(value)", "tuple(value)"],
+    "skew-left": ["value.double().float()"],
+    "missed": ["np.int64(value)", "torch.tensor(value)"],
+    "who-sees": ["{k: set(value[k]) for k in reversed(list(value))}"],
+    "when": ["[np.int64(step) for step in value]"],
+    "match": ["np.int64(value)", "torch.tensor(value)"],
+    "digits-needed": ["np.int64(value)", "torch.tensor(value)"],
+    "wirings": ["dict(sorted(value.items(), reverse=True))"],
+    "unseen": ["np.int64(value)", "torch.tensor(value)"],
+    "gate": ["value.clone()"],
+    "probable": ["np.float64(value)", "torch.tensor(value, dtype=torch.float64)"],
+    "sure": ["tuple(torch.as_tensor(v, dtype=torch.float64) for v in value)"],
+    "same-chance": ["tuple(np.float64(v) for v in value)"],
+    "dearest": ["value.double()"],
+}
+
+# Task -> an answer that goes another way.
+OTHER_WAYS = {
+    "predecessors": """
+def predecessors(row: int, column: int, width: int) -> int:
+    return sum(1 for r in range(row + 1) for c in range(width) if (r, c) < (row, column))
+""",
+    "nats": """
+def nats_of(logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    nats = torch.zeros(len(images), dtype=torch.float64)
+    for place in torch.ones(images.shape).nonzero().tolist():
+        b, c, row, column = place
+        nats[b] -= logits[b, :, c, row, column].double().log_softmax(0)[images[tuple(place)].long()]
+    return nats
+""",
+    "counting": """
+def count_levels(images: torch.Tensor, levels: int) -> torch.Tensor:
+    counts = torch.stack([(images == level).float().sum(0) for level in range(levels)])
+    return (counts + 0.05).log()
+""",
+    "columns": """
+def down_columns(lstm: nn.LSTM, x: torch.Tensor) -> torch.Tensor:
+    batch, features, height, width = x.shape
+    own = nn.LSTM(features, lstm.hidden_size)
+    own.load_state_dict(lstm.state_dict())
+    assert torch.equal(own.weight_ih_l0, lstm.weight_ih_l0)
+    with torch.no_grad():
+        out, _ = own(x.permute(2, 0, 3, 1).reshape(height, batch * width, features))
+    return out.view(height, batch, width, -1).permute(1, 3, 0, 2)
+""",
+    "look-up": """
+def look_up(convolution: nn.Conv2d, x: torch.Tensor, rows: int, skip: int) -> torch.Tensor:
+    high, wide = convolution.kernel_size
+    assert high == rows
+    padded = F.pad(x, (wide // 2, wide // 2, rows - 1 + skip, 0))
+    return F.conv2d(padded, convolution.weight, convolution.bias)[:, :, : x.shape[2]]
+""",
+}
+
+
+def right_answers(task) -> dict[str, str]:
+    """Name -> code, for a task of a teacher source."""
+    made = {}
+    for expression in OTHER_TYPES.get(task.id, []):
+        (name,) = task.names
+        made[expression] = (
+            f"import numpy as np\nimport torch\n\n{task.solution}\n\n\n_solution = {name}\n\n\n"
+            f"def {name}(*arguments, **named):\n"
+            f"    value = _solution(*arguments, **named)\n    return {expression}\n"
+        )
+    if task.id in OTHER_WAYS:
+        made["another way"] = OTHER_WAYS[task.id].strip()
+    return made
