@@ -21,8 +21,7 @@ SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \
 	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
 
 .PHONY: help book serve pdf test lint format unit notebooks-test browser-test chromium bubblewrap notebooks \
-	exercises grade \
-	address clean
+	exercises grade address clean
 .DEFAULT_GOAL := help
 
 help:
