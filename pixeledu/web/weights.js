@@ -96,6 +96,10 @@ export function openWeights(text) {
 function configOf(header) {
   const config = header?.config;
   if (!Object.hasOwn(kinds, config?.model)) throw new Error(`model is ${config?.model}, unknown here`);
+  for (const [part, usual] of [["classes", null], ["guide", null], ["output", "softmax"]]) {
+    const chosen = config[part] ?? usual;
+    if (chosen !== usual) throw new Error(`${part} is ${chosen}, which a page does not draw from`);
+  }
   return {
     model: config.model,
     hidden: whole(config.hidden, 1, 4096, "hidden"),

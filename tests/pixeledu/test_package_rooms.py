@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pixeledu
+from pixeledu import registry
+from pixeledu.web import kinds
 
 PACKAGE = Path(pixeledu.__file__).parent
 # What a student reads, from the top: a room imports only from the rooms above it, but for `fast`,
@@ -58,3 +60,7 @@ def test_measuring_and_drawing_know_nothing_of_several_processes():
     for room in EVENING:
         for file in files_of(room):
             assert "distributed" not in file.read_text(encoding="utf-8"), file
+
+
+def test_python_and_the_page_know_the_same_kinds_of_model():
+    assert tuple(kinds.KINDS) == registry.KINDS

@@ -170,6 +170,9 @@ test("a file that does not hold together is refused with a reason", () => {
   const cases = [
     [{ ...HEADER, config: { ...CONFIG, model: "gru" } }, /model is gru/],
     [{ ...HEADER, config: { ...CONFIG, model: "__proto__" } }, /model is __proto__/],
+    [{ ...HEADER, config: { ...CONFIG, classes: 10 } }, /classes is 10, which a page does not/],
+    [{ ...HEADER, config: { ...CONFIG, guide: 2 } }, /guide is 2/],
+    [{ ...HEADER, config: { ...CONFIG, output: "logistics" } }, /output is logistics/],
     [{ ...HEADER, config: null }, /model is undefined/],
     [null, /model is undefined/],
     ["[", /JSON/],
