@@ -42,6 +42,7 @@ class Painting(SphinxDirective):
             [MODEL], sixteen=True, seed=3, tool="draw", description=about
         )
         sampler.give(*painted_top())
+        sampler.position = sampler.steps * 3 // 4  # what each becomes can be seen, and Play goes on
         return [nodes.raw("", f'<div id="paint">{sampler.html()}</div>', format="html")]
 
 

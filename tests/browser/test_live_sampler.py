@@ -586,6 +586,7 @@ def test_a_figure_to_paint_in_begins_with_the_tool_that_draws(visit, tmp_path):
 def test_undo_and_reset_bring_back_what_was_given(visit, tmp_path):
     python = twin(tool="draw", seed=3)
     gave(python, [(0, 0), (0, 1)], 4)
+    python.position = python.steps - 1
     figure = Figure(visit(players.write_page(tmp_path, python.html())).page)
     expect(figure.button("Undo")).to_have_attribute("aria-disabled", "true")
     figure.drag((3, 3), (3, 3))

@@ -135,7 +135,7 @@ class LiveSampler(PageWidget):
         return self._pictures(range(MANY))
 
     def give(self, image: Tensor, known: Tensor) -> None:
-        """Give some pixels; the model draws the others.
+        """Give some pixels; the model draws the others, and the figure shows half of them.
 
         Args:
             image: values 0 … levels-1, shape (C, H, W), of the model that is chosen.
@@ -153,6 +153,7 @@ class LiveSampler(PageWidget):
             )
         values = torch.where(known, image.long(), -1)  # (C, H, W)
         self.given = values.permute(1, 2, 0).flatten().tolist() if known.any() else []
+        self.position = self.steps // 2
 
     # ---- what the traits mean ----
 

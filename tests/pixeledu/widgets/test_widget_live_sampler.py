@@ -99,6 +99,7 @@ def test_what_is_given_stays_and_the_rest_is_completed(sampler, model):
     images = image.expand(MANY, -1, -1, -1)
     assert torch.equal(sampler.pictures, complete(twin, images, known, generator=SharedNoise(4)))
     assert sampler.steps == int((~known).sum()) * twin.channels
+    assert sampler.position == sampler.steps // 2
     sampler.give(image, torch.ones(SIZE, dtype=torch.bool))
     assert (sampler.steps, sampler.position) == (0, 0)
     assert torch.equal(sampler.picture.long(), image)
