@@ -109,13 +109,7 @@ def _nats_of_batch(
 def conditions_for(
     model: nn.Module, images: Tensor, labels: Tensor | None = None, guide: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Return what a model is called with besides images: only what it knows of.
-
-    Args:
-        model: any model; one that has a `guide` gets it made of the images, if there is none.
-        images: shape (B, C, H, W); what is returned is on their device.
-        labels, guide: as for `nats`.
-    """
+    """Return what a model is called with besides images, on their device; a missing guide is made."""
     factor = getattr(model, "guide", None)
     if factor is not None and guide is None:
         guide = shrink(images, factor)

@@ -255,10 +255,7 @@ def uniform(source, start: int, values: int, n: int) -> Tensor:
         source: a `torch.Generator`, None for the global one, or an object with a method of this
             name that gives the numbers of these places, such as `SharedNoise`.
         start: the number of the first value: (row · W + column) · C + colour; -1 for the class.
-        values: how many.
-        n: how many images.
-    Returns:
-        Tensor of shape (values, n).
+        values, n: how many values, of how many images; what is returned has the shape (values, n).
     """
     if hasattr(source, "uniform"):
         return source.uniform(start, values, n)

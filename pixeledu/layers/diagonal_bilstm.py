@@ -161,7 +161,10 @@ def diagonal_scan(
 
 
 def one_direction(
-    inputs: Tensor, weight: Tensor, outside_hidden: Tensor, outside_memory: Tensor
+    inputs: Tensor,
+    weight: Tensor,
+    outside_hidden: Tensor,
+    outside_memory: Tensor,
 ) -> Tensor:
     """Let an LSTM cross an image from the upper left, diagonal by diagonal.
 
@@ -174,22 +177,24 @@ def one_direction(
     """
     batch, _, height, width = inputs.shape
     above, before = weight.unbind(2)  # (4h, h) each
-    h_outside = outside_hidden[:, None].expand(batch, -1, height)  # (B, h, H)
-    c_outside = outside_memory[:, None].expand(batch, -1, height)  # (B, h, H)
+    h_outside = outside_hidden[:, None].expand(batch, -1, height)
+    c_outside = outside_memory[:, None].expand(batch, -1, height)
     h, c = h_outside, c_outside
     row = torch.arange(height, device=inputs.device)
     diagonals = []
-    for d, diagonal in enumerate(skew(inputs).unbind(3)):  # column d of the skewed map: (B, 4h, H)
-        # In the last column the pixel before stands in the same row, the pixel above one row up.
-        h_above = torch.cat([h_outside[:, :, :1], h[:, :, :-1]], dim=2)  # (B, h, H)
+    for d, column in enumerate(skew(inputs).unbind(3)):  # (B, 4h, H)
+        # The pixel above stood one row further up in the last column.
+        h_above = torch.cat([h_outside[:, :, :1], h[:, :, :-1]], dim=2)
         # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_before + K^is ⊛ x)
-        o, f, i, g = gates(above @ h_above + before @ h + diagonal)  # (B, h, H) each
+        sums = above @ h_above + before @ h + column  # (B, 4h, H)
+        o, f, i, g = gates(sums)  # (B, h, H) each
         # c = f · c_before + i · g
         c = f * c + i * g  # (B, h, H)
         # h = o · tanh(c)
         h = o * torch.tanh(c)  # (B, h, H)
-        begun = row <= d  # rows further down have not reached the image yet
-        h, c = torch.where(begun, h, h_outside), torch.where(begun, c, c_outside)
+        begun = row <= d  # rows further down are not in the image yet
+        h = torch.where(begun, h, h_outside)
+        c = torch.where(begun, c, c_outside)
         diagonals.append(h)
     return unskew(torch.stack(diagonals, dim=3), width)  # (B, h, H, W)
 

@@ -77,25 +77,31 @@ class RowLSTM(nn.Module):
 
 
 def row_scan(
-    inputs: Tensor, weight: Tensor, outside_hidden: Tensor, outside_memory: Tensor
+    inputs: Tensor,
+    weight: Tensor,
+    outside_hidden: Tensor,
+    outside_memory: Tensor,
 ) -> Tensor:
     """Let an LSTM go down the rows of an image.
 
     Args:
-        inputs: K^is ⊛ x, the input-to-state part of the gates o, f, i, g, shape (B, 4h, H, W).
+        inputs: K^is ⊛ x, for the gates o, f, i, g, shape (B, 4h, H, W).
         weight: K^ss, shape (4h, h, k).
-        outside_hidden, outside_memory: h and c of every pixel outside the image, shape (h,).
+        outside_hidden, outside_memory: h and c of every pixel outside
+            the image, shape (h,).
     Returns:
         Hidden states, shape (B, h, H, W).
     Source: van den Oord et al. 2016, section 3.1, equation 3.
     """
     batch, _, _, width = inputs.shape
-    h = outside_hidden[:, None].expand(batch, -1, width)  # (B, h, W): the row above the first one
+    # The row above the first one.
+    h = outside_hidden[:, None].expand(batch, -1, width)  # (B, h, W)
     c = outside_memory[:, None].expand(batch, -1, width)  # (B, h, W)
     rows = []
     for row in inputs.unbind(2):  # (B, 4h, W)
         # [o, f, i, g] = σ, σ, σ, tanh (K^ss ⊛ h_above + K^is ⊛ x)
-        o, f, i, g = gates(convolve_states(h, weight, outside_hidden) + row)  # (B, h, W) each
+        states = convolve_states(h, weight, outside_hidden)  # (B, 4h, W)
+        o, f, i, g = gates(states + row)  # (B, h, W) each
         # c = f · c_above + i · g
         c = f * c + i * g  # (B, h, W)
         # h = o · tanh(c)

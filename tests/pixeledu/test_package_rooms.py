@@ -1,10 +1,15 @@
 """The house keeps its plan: what a student reads in an evening, and which room imports which."""
 
+import inspect
 import re
 from pathlib import Path
 
+import pytest
+
 import pixeledu
 from pixeledu import registry
+from pixeledu.layers.diagonal_bilstm import one_direction
+from pixeledu.layers.row_lstm import row_scan
 from pixeledu.web import kinds
 
 PACKAGE = Path(pixeledu.__file__).parent
@@ -64,3 +69,8 @@ def test_measuring_and_drawing_know_nothing_of_several_processes():
 
 def test_python_and_the_page_know_the_same_kinds_of_model():
     assert tuple(kinds.KINDS) == registry.KINDS
+
+
+@pytest.mark.parametrize("function", [row_scan, one_direction])
+def test_what_a_chapter_prints_of_the_package_fits_its_page(function):
+    assert max(map(len, inspect.getsource(function).splitlines())) <= 76
