@@ -1,5 +1,7 @@
 """Reports as text: what the causality test has found, drawn as a map."""
 
+import re
+import textwrap
 from itertools import product
 
 from pixeledu.causality import CausalityReport, Offset, is_past
@@ -18,17 +20,19 @@ def causality_map(report: CausalityReport) -> str:
         lines.append(f"  row {row:+d}  " + " ".join(cells).rstrip())
     if max(height, width) - 1 > _SHOWN:
         lines.append(f"  (cut: {_SHOWN} pixels on each side are shown)")
-    lines.append(
-        "  ■ the pixel itself   ● arrives   ◐ some colours arrive   ○ never arrives   ✗ leaks"
-    )
+    lines.append("  ■ itself   ● arrives   ◐ some colours arrive   ○ never arrives   ✗ leaks")
     for name, offsets in (("leaks", report.leaks), ("never arrive", report.unseen)):
         if offsets:
-            lines.append(f"  {name}: {_list(offsets, channels)}")
+            lines += _list(name, offsets, channels)
+        outside = sum(max(abs(offset.row), abs(offset.column)) > _SHOWN for offset in offsets)
+        if outside:
+            lines.append(f"    ({outside} of these lie outside the map)")
     return "\n".join(lines)
 
 
 _SHOWN = 6  # rows and columns on each side of the pixel that the map has room for
 _LISTED = 8
+_WIDTH = 76  # columns that a page has room for
 
 
 def _cell(report: CausalityReport, row: int, column: int, channels: int) -> str:
@@ -44,8 +48,8 @@ def _cell(report: CausalityReport, row: int, column: int, channels: int) -> str:
     return "●" if len(arriving) == len(past) else "◐" if arriving else "○"
 
 
-def _list(offsets: frozenset[Offset], channels: int) -> str:
-    """Name the nearest offsets, with their colours where there are several."""
+def _list(name: str, offsets: frozenset[Offset], channels: int) -> list[str]:
+    """Name the nearest offsets, with their colours where there are several, in lines."""
     nearest = sorted(offsets, key=lambda o: (abs(o.row) + abs(o.column), o))[:_LISTED]
     names = "RGB" if channels == 3 else "0123456789"
     colours = "" if channels == 1 else " {}→{}"
@@ -55,4 +59,7 @@ def _list(offsets: frozenset[Offset], channels: int) -> str:
         for o in nearest
     ]
     more = len(offsets) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    text = f"{name}: " + ", ".join(shown) + (f" and {more} more" if more else "")
+    text = re.sub(r"(?<=\d,) (?=[+-])|(?<=\)) (?=\w→)", "_", text)  # none breaks inside an offset
+    lines = textwrap.wrap(text, _WIDTH - 4, subsequent_indent="  ", break_on_hyphens=False)
+    return [f"  {line}".replace("_", " ") for line in lines]

@@ -228,6 +228,23 @@ def test_the_map_shows_the_blind_spot():
     assert "never arrive: (-1, +4), (-1, +5), (-2, +5), (-1, +6), (-2, +6)" in shown
 
 
+def test_the_report_says_how_much_of_it_lies_outside_its_map():
+    shown = str(check_causality(PixelCNN(1, 2, hidden=16, layers=4), 1, 3, 10, 2))
+    assert shown.splitlines()[0] == "causal; 17 offsets never arrive"
+    assert shown.count("○") == 5 + 1  # and in the legend
+    assert "  (cut: 6 pixels on each side are shown)" in shown
+    assert "    (12 of these lie outside the map)" in shown
+
+
+@given(st.sampled_from(PLANTED))
+def test_a_report_fits_on_a_page_and_breaks_no_offset(bug):
+    model, *_ = bug()
+    report = check_causality(model, model.channels, HEIGHT, WIDTH, model.levels)
+    for line in str(report).splitlines():
+        assert len(line) <= 76
+        assert line.count("(") == line.count(")")
+
+
 def test_colours_are_named_in_the_map():
     model, *_ = colours_from_earlier_pixels_alone()
     shown = str(check_causality(model, 3, 3, 3, 4))
