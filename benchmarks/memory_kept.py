@@ -1,7 +1,7 @@
 """What keeping freed memory gains in a fresh process (glibc): `python benchmarks/memory_kept.py`.
 
 Measures a forward pass and a training step of every model in processes of their own, in turn: with
-glibc as it comes, and as `import pixeledu` sets it. The time is that of the processor, of a single
+glibc as it comes, and as `pixeledu.keep_freed_memory()` sets it. The time is that of the processor, of a single
 thread, so that other programs disturb it little; pages are those that the system handed out.
 
 `--rehearse` does it with a tiny model.
@@ -19,12 +19,10 @@ import speed_tables as tables
 import timing
 import torch
 
-from pixeledu import build_model
+from pixeledu import build_model, keep_freed_memory
 
 SETTINGS = {"images": 16, "size": 28, "layers": tables.LAYERS, "repeats": 7}
 TINY = {"images": 2, "size": 4, "layers": 1, "repeats": 1}
-# `import pixeledu` leaves glibc alone where its tunables are set; this one changes nothing.
-AS_IT_COMES = {"GLIBC_TUNABLES": "glibc.malloc.check=0"}
 
 
 def main() -> None:
@@ -42,7 +40,7 @@ def main() -> None:
 
 def compared(task: dict, rounds: int) -> dict:
     """Measure a piece of work both ways, in several pairs of processes."""
-    turns = [(fresh(task, AS_IT_COMES), fresh(task, {})) for _ in range(rounds)]
+    turns = [(fresh(task), fresh({**task, "kept": True})) for _ in range(rounds)]
     before, after = zip(*turns, strict=True)
 
     def median(figures: tuple[dict, ...], key: str) -> float:
@@ -61,16 +59,18 @@ def compared(task: dict, rounds: int) -> dict:
     }
 
 
-def fresh(task: dict, variables: dict) -> dict:
+def fresh(task: dict) -> dict:
     """Measure in a process of its own, without other settings of glibc."""
     ours = {key: value for key, value in os.environ.items() if key not in timing.MALLOC}
     command = [sys.executable, __file__, "--measure", json.dumps(task)]
-    done = subprocess.run(command, env={**ours, **variables}, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, env=ours, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
 
 def measure(task: dict) -> dict:
     """Do a piece of work again and again in this process."""
+    if task.get("kept"):
+        keep_freed_memory()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     hidden = tables.HIDDEN[task["model"]]

@@ -8,7 +8,6 @@ from importlib import import_module
 
 from pixeledu.causality import CausalityReport, check_causality
 from pixeledu.devices import best_device
-from pixeledu.fast.memory import keep_freed_memory
 from pixeledu.inspection import receptive_field
 from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM, skew, unskew
 from pixeledu.likelihood import bits_per_dim, class_nats, nats
@@ -19,8 +18,6 @@ from pixeledu.sampling import complete, sample
 
 __version__ = "0.1.0"
 
-keep_freed_memory()
-
 _LOADED_WHEN_USED = {
     "compress": "compression",
     "decompress": "compression",
@@ -30,6 +27,7 @@ _LOADED_WHEN_USED = {
     "ImageData": "data",
     "load_images": "data",
     "fit": "training",
+    "keep_freed_memory": "fast.memory",
     "load_checkpoint": "checkpoints",
     "save_checkpoint": "checkpoints",
     "list_pretrained": "pretrained",

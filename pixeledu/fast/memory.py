@@ -24,7 +24,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # the numbers of the two options in m
 def keep_freed_memory() -> bool:
     """Tell glibc to keep up to 1 GiB of freed memory, of what the process has used at its peak.
 
-    It holds for the whole process. Whoever sets glibc's own variables (`MALLOC_TRIM_THRESHOLD_`,
+    It holds for the whole process, so importing the package does not do it: the command line and
+    the first cell of every chapter do. Whoever sets glibc's own variables (`MALLOC_TRIM_THRESHOLD_`,
     `MALLOC_MMAP_THRESHOLD_`, `GLIBC_TUNABLES`) has decided, and nothing is changed.
 
     Returns:
