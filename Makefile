@@ -21,7 +21,7 @@ SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \
 	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
 
 .PHONY: help book serve pdf test lint format unit notebooks-test browser-test chromium bubblewrap notebooks \
-	exercises grade address clean
+	exercises grade random bounds address clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,8 @@ help:
 	@echo 'make serve      build it and serve it on http://127.0.0.1:$(PORT)'
 	@echo 'make pdf        print all of it as one PDF, _build/pixel-by-pixel.pdf'
 	@echo 'make test       run every check: style, tests, notebooks, the site in a browser'
+	@echo 'make random     the property tests with many examples, others each time'
+	@echo 'make bounds     the tests of the package with the oldest versions it allows'
 	@echo 'make lint       check style only;  make format  mend it'
 	@echo 'make notebooks  run all chapters and store their outputs (CHAPTERS="book/…" for some)'
 	@echo 'make exercises  make notebooks and pages from book/exercises/source'
@@ -95,6 +97,15 @@ browser-test: $(BUILT) chromium
 chromium: $(INSTALLED)
 	@$(PY) tests/browser/chromium.py
 
+# For the weekly workflow: takes hours.
+random: $(INSTALLED) bubblewrap
+	$(PY) -m pytest -q -n $(WORKERS) tests --ignore tests/browser -m hypothesis --hypothesis-profile random
+
+# In an environment of its own. TORCH=lowest takes the oldest PyTorch as well, a large download.
+bounds: $(INSTALLED)
+	$(PY) book/tools/bounds.py $(VENV)-bounds $(if $(TORCH),--torch)
+	$(VENV)-bounds/bin/python -m pytest -q -n $(WORKERS) tests/pixeledu
+
 # --- upkeep -------------------------------------------------------------------------------------
 
 notebooks: $(INSTALLED)
@@ -111,4 +122,4 @@ address:
 	@python3 book/tools/address.py set $(URL)
 
 clean:
-	rm -rf $(VENV) _build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bounds _build .pytest_cache .ruff_cache .hypothesis

@@ -22,6 +22,7 @@ from pixeledu import cli
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book" / "tools"))
 import address  # noqa: E402
+import bounds  # noqa: E402
 from execute import all_notebooks  # noqa: E402
 
 # What Colab has installed. Installing pixeledu there must not replace any of it.
@@ -190,7 +191,10 @@ def test_every_command_line_in_the_readme_is_understood(capsys):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_file_that_a_document_links_to_exists(path):
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8")):
+    text = re.sub(
+        r"`[^`\n]+`", "", path.read_text(encoding="utf-8")
+    )  # what shows how to write a link
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (ROOT / target).exists(), target
 
 
@@ -198,6 +202,16 @@ def test_the_reference_page_names_everything_that_the_package_offers():
     page = read("book/reference/api.md")
     named = set(re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", page, re.MULTILINE))
     assert named >= set(pixeledu.__all__)
+
+
+def test_every_term_of_the_glossary_has_its_chinese_name():
+    entries = read("book/reference/glossary.md").split(":::{glossary}\n")[1].split("\n:::")[0]
+    definitions = [entry.splitlines() for entry in entries.split("\n\n")]
+    terms = [lines for lines in definitions if not lines[0].startswith(" ")]
+    assert len(terms) > 40
+    for lines in terms:
+        first = next(line for line in lines if line.startswith(" "))
+        assert re.match(r"  [^·]*[\u4e00-\u9fff][^·]* · \S", first), lines[0]
 
 
 def test_the_table_of_contents_lists_every_page():
@@ -230,7 +244,10 @@ def test_the_check_of_the_project_is_make_test():
     assert re.search(r"^make test </dev/null$", script.read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["test.yml", "publish.yml"])
+WORKFLOWS = [path.name for path in sorted((ROOT / ".github" / "workflows").iterdir())]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_workflow_asks_for_no_more_rights_than_it_needs(name):
     workflow = yaml.safe_load(read(f".github/workflows/{name}"))
     assert workflow["permissions"] == {"contents": "read"}
@@ -240,13 +257,43 @@ def test_a_workflow_asks_for_no_more_rights_than_it_needs(name):
 
 
 def test_the_workflow_publishes_only_what_passed_and_only_with_an_address():
-    job = yaml.safe_load(read(".github/workflows/publish.yml"))["jobs"]["build"]
-    commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert [command for command in commands if not command.startswith("sudo sysctl ")] == [
-        "python3 book/tools/address.py published",
-        "make test",
-        "make pdf",
-    ]
+    jobs = yaml.safe_load(read(".github/workflows/publish.yml"))["jobs"]
+    assert set(jobs) == {"test", "address", "deploy"}
+    assert set(jobs["deploy"]["needs"]) == {"test", "address"}
+    (address_check,) = [step["run"] for step in jobs["address"]["steps"] if "run" in step]
+    assert address_check == "python3 book/tools/address.py published"
+
+    assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
+    steps = yaml.safe_load(read(".github/workflows/test.yml"))["jobs"]["test"]["steps"]
+    words = [step.get("run") or step["uses"] for step in steps]
+    checked = words.index(".ci/run")
+    kept = [place for place, word in enumerate(words) if "upload-pages-artifact" in word]
+    assert kept == [checked + 1]  # the folder that the tests have just read
+    assert steps[kept[0]]["with"] == {"path": "_build/html"}
+    assert words.index("make pdf") > checked
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_runs_the_very_code_of_an_action_that_was_looked_at(name):
+    actions = re.findall(r"uses: (?!\./)(.*)", read(f".github/workflows/{name}"))
+    assert actions
+    for action in actions:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+
+
+def test_the_tests_run_on_every_python_that_the_package_allows_and_on_two_systems():
+    jobs = yaml.safe_load(read(".github/workflows/test.yml"))["jobs"]
+    runs = jobs["test"]["strategy"]["matrix"]["include"]
+    on_linux = {run["python"] for run in runs if run["system"].startswith("ubuntu")}
+    assert on_linux == {"3.11", "3.12", "3.13"}
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains("3.11")
+    assert COLAB_PYTHON in on_linux
+    assert any(run["system"].startswith("macos") for run in runs)
+    assert jobs["bounds"]["steps"][-1]["run"] == "make bounds TORCH=lowest"
+
+
+def test_make_bounds_takes_the_oldest_version_of_every_dependency():
+    assert [pin.replace("==", ">=") for pin in bounds.lowest()] == [str(bound) for bound in BOUNDS]
 
 
 def test_a_python_that_is_too_old_is_refused_with_a_way_out(tmp_path):
