@@ -16,16 +16,15 @@ def train(name, runs, **environment):
         env={**os.environ, "PATH": path, "RUNS": str(runs), "OMP_NUM_THREADS": "1", **environment},
         capture_output=True,
         text=True,
-        timeout=240,
     )
 
 
 @pytest.mark.parametrize("name", ["binarized-mnist-diagonal-bilstm", "cifar10-gated-pixelcnn"])
 def test_a_part_that_runs_out_of_time_is_continued_by_the_same_line(name, tmp_path):
-    first = train(name, tmp_path, REHEARSE="1", LIMIT="0.5")  # too short even to import PyTorch
+    first = train(name, tmp_path, REHEARSE="1", LIMIT="0.01")  # too short even for Python to start
     assert first.returncode == 75, first.stderr
     assert "not finished: run the same again" in first.stdout
-    second = train(name, tmp_path, REHEARSE="1", LIMIT="200")
+    second = train(name, tmp_path, REHEARSE="1", LIMIT="7200")
     assert second.returncode == 0, second.stderr
     assert f"{name} is finished" in second.stdout
     assert (tmp_path / name / "best.safetensors").is_file()

@@ -67,7 +67,6 @@ def on_bare_gpu_machine(tmp_path, *words, **variables) -> subprocess.CompletedPr
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=240,
     )
 
 

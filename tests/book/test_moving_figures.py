@@ -24,4 +24,4 @@ def test_a_chapter_has_a_figure_that_moves_and_a_question_that_it_answers(path):
         near = cells[max(0, place - 1) : place + 6]
         text = "\n".join(cell.source for cell in near if cell.cell_type == "markdown")
         assert re.search(r"\*\*(Predict|Question)", text), cells[place].source
-        assert ":::{dropdown} Answer" in text, cells[place].source
+        assert "<summary>Answer</summary>" in text, cells[place].source

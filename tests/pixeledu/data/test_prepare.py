@@ -1,11 +1,13 @@
 """A folder of pictures becomes an image set: each in its place, nothing lost, none read whole."""
 
 import io
+import itertools
 import json
 import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -390,30 +392,52 @@ def stopped_write(count, after, torn):
     return write
 
 
+def prepare_until_killed(pictures, out, moment, count, torn):
+    """Prepare in a process of its own that kills itself at its `count`-th picture or writing."""
+    calls, originals = itertools.count(1), {name: getattr(module, name) for name in (READ, WRITE)}
+
+    def read(*arguments, **options):
+        if moment == READ and next(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return originals[READ](*arguments, **options)
+
+    def write(path, parts, **options):
+        if moment != WRITE or next(calls) < count:
+            return originals[WRITE](path, parts, **options)
+        content = b"".join(parts)
+        originals[WRITE](path, [content[: int(torn * len(content))]], **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    module.read_picture, module._write = read, write
+    prepare_images(pictures, out, size=(4, 4))
+
+
+READ, WRITE = "read_picture", "_write"
+# A chunk is 256 pictures and is written twice: its images, and its lines of the index.
+KILLS = [
+    (READ, 1, 0),
+    (WRITE, 1, 0.5),
+    (READ, 700, 0),
+    (WRITE, 2, 0),
+    (WRITE, 2, 0.9),
+    (READ, 9, 0),
+]
+KILLS += [(WRITE, 1, 1), (WRITE, 3, 0.5), (WRITE, 2, 1)]
+
+
 def test_killed_again_and_again_the_same_call_ends_with_the_same_bytes(tmp_path):
-    pictures, out, kills = tmp_path / "pictures", tmp_path / "set", 0
+    pictures, out = tmp_path / "pictures", tmp_path / "set"
     names = fill(pictures, 1500, some=10)
     (pictures / names[4]).write_bytes(b"no picture")  # and all that are linked to it
-    while not (out / SET).exists():
-        assert kills < 20, "it does not get on"
-        process = context.Process(
-            target=prepare_images, args=(pictures, out), kwargs={"size": (4, 4)}
-        )
-        before = size_of(out / INDEX)
+    for kill in KILLS:
+        process = context.Process(target=prepare_until_killed, args=(pictures, out, *kill))
         process.start()
-        while process.is_alive() and size_of(out / INDEX) == before:
-            pass
-        time.sleep(0.004 * kills)  # into the next chunk, each time further
-        kills += process.is_alive()
-        process.kill()
         process.join()
-    assert kills >= 3
+        assert process.exitcode == -signal.SIGKILL, "it was over before it was killed"
+        assert not (out / SET).exists()
+    prepare_images(pictures, out, size=(4, 4))
     prepare_images(pictures, tmp_path / "whole", size=(4, 4))
     assert content_of(out) == content_of(tmp_path / "whole")
-
-
-def size_of(path):
-    return path.stat().st_size if path.exists() else 0
 
 
 def test_what_killed_writers_have_left_is_cleared_away(tmp_path, whole):

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -217,14 +216,12 @@ def one_is_killed(folder, rank):
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_when_one_process_is_killed_the_others_say_so_and_the_run_goes_on_later(tmp_path, rank):
-    started = time.monotonic()
     results = together(2, one_is_killed, str(tmp_path), rank)
     assert results[rank] is None
     assert re.match(
         r"RuntimeError: another process of this run has stopped .*Start the same command again",
         results[1 - rank],
     )
-    assert time.monotonic() - started < 60
     assert read_info(tmp_path / LAST)["step"] == 4
     whole, ended = trained(model_of()), trained(model_of(), folder=tmp_path, checkpoint_every=1)
     close((whole[0], *ended[1:]), whole)
@@ -390,14 +387,29 @@ def test_an_error_is_said_once_by_however_many_processes(tmp_path, words, messag
     assert said.count("\n") == 1
 
 
-def torchrun(folder, *words):
+# Each worker leaves its number; the second one dies before a certain step.
+WORKER = """
+import os, signal, sys
+if "KILLED_AT" in os.environ and "RANK" in os.environ:
+    open(f"{os.getpid()}.pid", "w").close()
+    from pixeledu import PixelCNN
+    forward, left = PixelCNN.forward, iter(range(int(os.environ["KILLED_AT"]), 0, -1))
+    def killed(model, images):
+        if model.training and os.environ["RANK"] == "1" and next(left) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return forward(model, images)
+    PixelCNN.forward = killed
+"""
+
+
+def torchrun(folder, *words, **variables):
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "torch.distributed.run"),
             *("--standalone", "--nproc-per-node", "2", "-m", "pixeledu", *words),
         ],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
     )  # fmt: skip
 
 
@@ -409,27 +421,19 @@ def test_torchrun_ends_when_a_worker_is_killed_and_goes_on_when_started_again(
     code, out, _ = command_line(tmp_path, [*words, "--out", "one"])
     assert code == 0
 
-    run = torchrun(tmp_path, *words, "--out", "two")
-    while not (tmp_path / "two" / LAST).exists():  # written before the first step
-        assert run.poll() is None
-        time.sleep(0.01)
-    workers = [
-        child
-        for child in psutil.Process(run.pid).children(recursive=True)
-        if "pixeledu" in child.cmdline()
-    ]
-    assert len(workers) == 2
-    while read_info(tmp_path / "two" / LAST)["step"] < 20:
-        time.sleep(0.01)
-    workers[1].kill()
-    said, errors = run.communicate(timeout=60)
+    (tmp_path / "sitecustomize.py").write_text(WORKER)
+    run = torchrun(tmp_path, *words, "--out", "two", PYTHONPATH=str(tmp_path), KILLED_AT="30")
+    said, errors = run.communicate()
     assert run.returncode == 1
     assert said == ""
     assert "another process of this run has stopped" in errors or "SIGKILL" in errors
-    assert not any(worker.is_running() for worker in workers)
+    workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert len(workers) == 2
+    assert not any(psutil.pid_exists(worker) for worker in workers)
+    assert read_info(tmp_path / "two" / LAST)["step"] >= 20
 
     run = torchrun(tmp_path, *words, "--out", "two")
-    again, errors = run.communicate(timeout=100)
+    again, errors = run.communicate()
     assert (run.returncode, errors) == (0, "")
     assert re.search(r", resumed at step \d+$", again, re.MULTILINE)
     again = again.replace("two", "one")

