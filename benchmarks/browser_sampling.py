@@ -26,9 +26,9 @@ from pathlib import Path
 
 import timing
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
-from pixeledu import export_model, load_pretrained
-from pixeledu.layers import diagonal_bilstm, row_lstm
+from pixeledu import export_model, fast, load_pretrained
 from pixeledu.web import export
 from pixeledu.widgets import LiveSampler
 
@@ -124,11 +124,17 @@ def naive(browser, name: str, folder: Path) -> dict:
 def _write_onnx(file: Path, model) -> None:
     sys.path.append(str(file.parent / "py"))
     image = torch.zeros(1, 1, *SIZE)
-    with plain_scans(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # The older exporter: the newer one takes minutes for the thousands of steps of a scan.
         names = {"input_names": ["image"], "output_names": ["logits"], "dynamo": False}
-        torch.onnx.export(model, (image,), file, **names)
+        torch.onnx.export(unrolled(model, image), (image,), file, **names)
+
+
+def unrolled(model, image: torch.Tensor) -> torch.nn.Module:
+    """A model for images of one size with the equations of its layers unrolled, front by front."""
+    with fast.off(), torch.no_grad():
+        return make_fx(model)(image)
 
 
 @contextlib.contextmanager
@@ -139,55 +145,6 @@ def page_of(browser, folder: Path):
         page.goto(url + Path(file.name).name)
         yield page
         page.close()
-
-
-@contextlib.contextmanager
-def plain_scans():
-    """The LSTM scans in plain PyTorch, front by front, which the exporter can unroll."""
-    own = row_lstm.scan
-    row_lstm.scan = diagonal_bilstm.scan = plain_scan
-    try:
-        yield
-    finally:
-        row_lstm.scan = diagonal_bilstm.scan = own
-
-
-def plain_scan(inputs, weight, hidden, memory, diagonal):
-    """What `pixeledu.fast.scan.scan` computes, with the operations that every exporter knows."""
-    directions = [
-        _one_direction(x, *its, diagonal)
-        for x, *its in zip(
-            [inputs[:, 0], *([inputs[:, 1].flip(-1)] if inputs.shape[1] > 1 else [])],
-            weight,
-            hidden,
-            memory,
-            strict=True,
-        )
-    ]
-    return torch.stack([directions[0], *(d.flip(-1) for d in directions[1:])], dim=1)
-
-
-def _one_direction(x, weight, hidden, memory, diagonal):
-    height, width = map(int, x.shape[2:])
-    if diagonal:
-        x = diagonal_bilstm.skew(x).transpose(2, 3)  # (B, 4h, fronts, lanes)
-    fronts, lanes = (height + width - 1, height) if diagonal else (height, width)
-    taps = weight.shape[2]
-    outside_h, outside_c = (state.view(1, -1, 1) for state in (hidden, memory))
-    h, c = (state.expand(len(x), -1, lanes) for state in (outside_h, outside_c))
-    states = []
-    for front in range(fronts):
-        above, below = (outside_h.expand(len(x), -1, n) for n in (taps // 2, (taps - 1) // 2))
-        sums = x[:, :, front] + torch.conv1d(torch.cat([above, h, below], dim=2), weight)
-        o, f, i, g = sums.chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        if diagonal:  # a lane that has not begun, or has ended, lies outside the image
-            inside = torch.tensor([0 <= front - lane < width for lane in range(lanes)])
-            h, c = torch.where(inside, h, outside_h), torch.where(inside, c, outside_c)
-        states.append(h)
-    result = torch.stack(states, dim=2)  # (B, h, fronts, lanes)
-    return diagonal_bilstm.unskew(result.transpose(2, 3), width) if diagonal else result
 
 
 def weighed(browser, site: Path) -> list[dict]:

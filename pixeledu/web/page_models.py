@@ -13,6 +13,8 @@ LARGEST = 100_000  # bytes of a model on the site
 # Every kind of model is there in grey levels, and each more weighs on the page: these stay out of
 # the usual list, and can be named.
 _NAMED_ONLY = ("binarized-mnist",)
+# What the configuration of a model may hold that the engine of the page knows. Dropout is off there.
+_RUN_BY_A_PAGE = ("model", "channels", "levels", "hidden", "layers", "dropout")
 _DATA = {
     "digits": "digits",
     "mnist": "MNIST",
@@ -79,6 +81,11 @@ def models_for_page(models, size, longest: int) -> list[tuple[dict, bytes]]:
             title = _title_of(name, its_size)
         height, width = its_size
         config = read_export_info(content)["config"]
+        if more := {key: value for key, value in config.items() if key not in _RUN_BY_A_PAGE}:
+            raise ValueError(
+                f"models must depend on pixels alone and say what they predict with a softmax, to run "
+                f"in a page; {name!r} has {more}"
+            )
         description = {"name": name, "title": title, "height": height, "width": width}
         description |= {key: config[key] for key in ("channels", "levels")}
         found.append((description, content))
