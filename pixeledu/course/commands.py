@@ -80,6 +80,8 @@ def _check(options: argparse.Namespace) -> None:
         (Path(folder) / "yours.ipynb").write_bytes(path.read_bytes())
         # Whoever runs this trusts these answers: they are his own.
         (graded,) = grade_folder(Path(folder), exercises, Isolation(walls=False), workers=1).graded
+    if graded.problem:
+        raise ValueError(graded.problem)
     for grade in graded.grades:
         print(f"{grade.status}: {grade.title} ({grade.task})")
         if grade.message:

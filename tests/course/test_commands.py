@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -167,3 +169,22 @@ def test_a_notebook_of_ones_own_is_checked_without_walls(course, capsys, monkeyp
     Path("mine.ipynb").write_text(json.dumps(filled(course, {"one": RIGHT, "two": RIGHT})))
     assert cli.main(["exercise", "check", "mine.ipynb"]) == 0
     assert capsys.readouterr().out.endswith("points: 2 of 2\n")
+
+
+def test_the_exercises_come_with_the_package(tmp_path):
+    project, built = tmp_path / "project", tmp_path / "built"
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
+        project.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, project)
+    for name in ("pixeledu", "book/exercises"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(built)]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    code = "import sys; from pixeledu import cli; sys.exit(cli.main(['exercise', 'new', '1']))"
+    environment = {**os.environ, "PYTHONPATH": str(built)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "01_sequence.ipynb").read_bytes() == (
+        ROOT / "book" / "exercises" / "01_sequence.ipynb"
+    ).read_bytes()
+    made = {path.name for path in (built / "pixeledu" / "course" / "exercises").rglob("*.ipynb")}
+    assert made == {path.name for path in (ROOT / "book" / "exercises").glob("*.ipynb")}

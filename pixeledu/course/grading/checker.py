@@ -79,8 +79,8 @@ def _in_a_child(
         try:
             os.close(reading)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            using.limit_process(limits, using.address_space() + limits.memory)
-            using.limit_time(4 * task["seconds"] + 10)
+            using.limit_process(limits)
+            using.limit_time(task["seconds"] + 10)
             with os.fdopen(writing, "w") as file:
                 json.dump(_check(setup, task, earlier, process), file)
         finally:

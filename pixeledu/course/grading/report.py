@@ -183,10 +183,13 @@ def _details(number: int, one: Graded) -> str:
     parts = [f'<section>\n<h2 id="s{number}">{_text(one.student)}</h2>']
     if one.notes:
         parts.append(f"<p>Note: {_text('; '.join(one.notes))}.</p>")
+    if one.problem:
+        parts.append(f"<pre>{_text(one.problem)}</pre>")
     parts.append("<ul>")
     for grade in one.grades:
         kind = {PASSED: "passed", FAILED: "failed"}.get(grade.status, "open")
-        message = f"<pre>{_text(grade.message)}</pre>" if grade.message else ""
+        own = grade.message and grade.message != one.problem
+        message = f"<pre>{_text(grade.message)}</pre>" if own else ""
         parts.append(
             f'<li>{_text(grade.title)}: <span class="{kind}">{grade.status}</span>, '
             f"{grade.points} of {grade.most} points{message}</li>"

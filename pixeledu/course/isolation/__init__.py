@@ -1,0 +1,1 @@
+"""Running the code of others: `Isolation` says how, `AnswerProcess` does it."""

@@ -12,7 +12,7 @@ class Limits:
     """Hold what a task may use, besides its seconds.
 
     Args:
-        memory: bytes, of each process and of all processes of the task together.
+        memory: bytes, of each process besides what PyTorch takes, and of all of them together.
         storage: bytes of all files that it writes.
         processes: processes and threads at the same time.
     """
@@ -22,14 +22,14 @@ class Limits:
     processes: int = 32
 
 
-def limit_process(limits: Limits, memory: int) -> None:
+def limit_process(limits: Limits) -> None:
     """Limit what this process and those that it starts may have; there is no way back.
 
-    Args:
-        limits: see `Limits`.
-        memory: bytes of address space; on macOS this limit does not hold.
+    The limit on memory is one on address space, and holds on Linux only.
     """
-    _limit(resource.RLIMIT_AS, memory)
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        _limit(resource.RLIMIT_AS, pages * os.sysconf("SC_PAGE_SIZE") + limits.memory)
     _limit(resource.RLIMIT_FSIZE, limits.storage)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, 256)
@@ -57,15 +57,7 @@ def wall_seconds(seconds: int) -> int:
 
     A busy machine makes no answer fail: this ends only what waits for something that never comes.
     """
-    return 30 + 4 * seconds
-
-
-def address_space() -> int:
-    """The bytes of address space that this process has already."""
-    if sys.platform != "linux":
-        return 0
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return 30 + 2 * seconds
 
 
 def used_by_others() -> tuple[float, int]:

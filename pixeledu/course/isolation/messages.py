@@ -139,6 +139,8 @@ def encode(value: object, blobs: list[bytes], own: Callable[[object], list]) -> 
     """
     if value is None or isinstance(value, bool | str):
         return value if value is None or isinstance(value, bool) else str(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        value = value.tolist()  # texts
     if isinstance(value, np.ndarray | np.generic):
         return _encode_array(value, blobs)
     for kind, number in ((int, int), (float, float)):

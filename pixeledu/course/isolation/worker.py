@@ -59,13 +59,14 @@ def main() -> None:
 
 
 def _give_up_rights(user: int | None, limits: Limits) -> None:
+    os.nice(10)  # checks come first
     with contextlib.suppress(OSError):  # if memory runs out, this process goes first
         Path("/proc/self/oom_score_adj").write_text("1000")
     if user is not None:
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
-    using.limit_process(limits, limits.memory)
+    using.limit_process(limits)
     if os.getpid() == 1:
         using.limit_processes(limits.processes)  # elsewhere, all programs of this user count
         # No process of a task can look into this one, nor into those of another task.
@@ -77,8 +78,7 @@ def _watch(control: socket.socket, seconds: int, limits: Limits) -> None:
     alone = os.getpid() == 1  # a process namespace of its own: all the others are the task's
     while not select.select([control], [], [], _LOOK if alone else None)[0]:
         used, memory = using.used_by_others()
-        # Twice as much for all together: what a single process may use is limited by the system.
-        if used > 2 * seconds + 5 or memory > limits.memory:
+        if used > seconds + 1 or memory > limits.memory:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
 

@@ -106,6 +106,12 @@ def test_no_cell_is_a_formula_in_whatever_dialect_the_table_is_read(texts):
                     )
 
 
+def test_what_keeps_a_submission_from_being_graded_is_said_once():
+    grades = tuple(Grade(task, task, FAILED, 0, 1, "it is a link") for task in ("one", "two"))
+    folder = GradedFolder("01_sequence", (Graded("ada", (), grades, "it is a link"),), ())
+    assert as_html(folder).count("it is a link") == 1
+
+
 def test_the_colours_of_a_terminal_are_in_no_report():
     grade = Grade("one", "The first", FAILED, 0, 1, "\x1b[31mred\x1b[39m")
     folder = GradedFolder("01_sequence", (Graded("ada", (), (grade,)),), ())

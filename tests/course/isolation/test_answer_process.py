@@ -184,9 +184,9 @@ def test_an_answer_that_waits_for_ever_is_stopped_by_the_clock(process):
     assert process.run("", {}, "x = 1", 60).ask("name", "x") == 1
 
 
-def test_a_busy_machine_has_four_times_as_long_as_a_processor():
-    assert wall_seconds(1) > 30
-    assert wall_seconds(25) >= 4 * 25
+def test_the_clock_leaves_more_than_the_processor_takes_on_a_busy_machine():
+    for seconds in (1, 30, 120):
+        assert wall_seconds(seconds) >= 30 + 2 * seconds
 
 
 def test_stopping_leaves_no_process_and_no_file(process):
@@ -217,8 +217,11 @@ def test_a_program_that_is_killed_leaves_none_of_its_answers_running():
         assert len(inside) >= 4
         program.kill()
         program.wait()
-    while any(map(_runs, inside)):  # ended by the system, as soon as it gets to it
+    for _ in range(600):  # ended by the system, as soon as it gets to it
+        if not any(map(_runs, inside)):
+            break
         time.sleep(0.1)
+    assert not any(map(_runs, inside))
 
 
 def _below(number: int) -> list[int]:

@@ -100,6 +100,7 @@ def test_numpys_numbers_and_arrays_come_out_as_such(kind, shape, seed):
         np.testing.assert_array_equal(back, value)
     with pytest.raises(TypeError):
         crossed(np.array([object()]))
+    assert crossed(np.array(["#.", ".#"])) == ["#.", ".#"]
 
 
 def test_a_subclass_with_tricks_of_its_own_comes_out_as_the_plain_type():
