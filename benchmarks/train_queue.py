@@ -34,7 +34,6 @@ def main() -> None:
             print(f"{name}: {progress(folder / name)}")
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
-    lowest_priority()
     threads = options.threads or max(1, (os.cpu_count() or 1) // options.workers)
     waiting = [name for name in queue if not (folder / name / FINISHED).exists()]
     running: dict[str, subprocess.Popen] = {}
@@ -99,6 +98,10 @@ def started(run: Path, arguments: str, threads: int) -> subprocess.Popen:
             stdout=log,
             stderr=log,
             env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            # A session of its own: Linux gives priority to whole sessions, and that of the
+            # terminal shall keep its own.
+            start_new_session=True,
+            preexec_fn=lowest_priority if os.name == "posix" else None,
         )
 
 

@@ -16,6 +16,9 @@ from pixeledu.data import DATASETS
 from pixeledu.registry import MODEL_NAMES
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "benchmarks"))
+import train_queue  # noqa: E402
+
 # The script at the priority of the tests: at its own, a busy machine would let it wait for hours.
 SCRIPT = f"""
 import sys
@@ -92,6 +95,21 @@ def test_stopped_it_takes_its_trainings_with_it_and_goes_on_where_they_were(tmp_
     assert (code, err) == (0, "")
     assert ", resumed at step " in (tmp_path / "runs" / "one" / "log.txt").read_text()
     assert len(metrics.read_text().splitlines()) == 200
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/autogroup"), reason="Linux alone has that")
+def test_whoever_starts_a_queue_keeps_the_priority_of_the_terminal(tmp_path, monkeypatch):
+    # In place of Python a script that writes down its own priorities.
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\nnice > priorities; cat /proc/self/autogroup >> priorities\n")
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train_queue.sys, "executable", str(script))
+    before = Path("/proc/self/autogroup").read_text(), os.nice(0)
+    assert train_queue.started(tmp_path / "one", "--epochs 1", 1).wait() == 0
+    nice, autogroup = Path("priorities").read_text().splitlines()
+    assert (nice, autogroup.partition(" ")[2]) == ("19", "nice 19")
+    assert (Path("/proc/self/autogroup").read_text(), os.nice(0)) == before
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"one": 1}', '{"../one": "--epochs 1"}'])
