@@ -31,6 +31,7 @@ COLAB = {
     "torch": "2.11",
     "numpy": "2.1.3",
     "matplotlib": "3.10.0",
+    "pillow": "11.3.0",
     "ipywidgets": "7.7.1",
     "anywidget": "0.9.21",
     "traitlets": "5.7.1",

