@@ -14,8 +14,6 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 JOINED = "_static/book.css"
-# Only some pages have a figure that moves: its style stays by itself.
-APART = ("_static/pixeledu-widgets.css",)
 STYLE = re.compile(r'[ \t]*<link\b[^>]*\brel="stylesheet"[^>]*>\n?')
 HREF = re.compile(r'\bhref="([^"?]+)[^"]*"')
 SCRIPT = re.compile(r'<script\b(?![^>]*\b(?:defer|async)\b)([^>]*\bsrc="[^>]*)>')
@@ -25,7 +23,7 @@ VIEWPORT = re.compile(r'[ \t]*<meta name="viewport"[^>]*>\n?')
 IMPORT = re.compile(r'@import\s+"([^"]+)";')
 URL = re.compile(r"url\(\s*['\"]?(?!data:|#|https?:)([^'\")]+)['\"]?\s*\)")
 WORD = re.compile(r"[\w-]+")
-COMPOSED = "bs-"  # Bootstrap puts the names of these together
+COMPOSED = ("bs-", "pixeledu-")  # scripts put the names of these together
 OTHER = re.compile(r"/\*# sourceMappingURL=.*?\*/|@charset [^;]*;")
 # Every browser that shows this site reads the first format of a font, WOFF2.
 OLD_FONT = re.compile(r",\s*url\([^)]*\.(?:ttf|woff)\)\s*format\([^)]*\)")
@@ -74,8 +72,7 @@ def _styles_of(site: Path, heads: dict[Path, str]) -> list[str]:
 def _sheets(site: Path, path: Path, head: str) -> list[str]:
     folder = path.parent.relative_to(site).as_posix()
     links = [HREF.search(link)[1] for link in STYLE.findall(head)]
-    sheets = [posixpath.normpath(posixpath.join(folder, link)) for link in links]
-    return [sheet for sheet in sheets if sheet not in APART]
+    return [posixpath.normpath(posixpath.join(folder, link)) for link in links]
 
 
 def _way_up(site: Path, path: Path) -> str:
@@ -154,7 +151,7 @@ def new_head(head: str, up: str, version: str) -> str:
         up: the way from the page to the root of the site, such as `../`.
         version: of the joined style sheet; another one is another file to a browser.
     """
-    links = [link for link in STYLE.findall(head) if not any(name in link for name in APART)]
+    links = STYLE.findall(head)
     joined = f'<link rel="stylesheet" href="{up}{JOINED}?v={version}" />'
     head = head.replace(links[0], f"    {joined}\n", 1)
     for link in links[1:]:

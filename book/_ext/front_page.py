@@ -55,7 +55,7 @@ class WaysIn(SphinxDirective):
         first = self.arguments[0]
         docname = f"{self.env.docname.rpartition('/')[0]}/{first}"
         start = self.env.app.builder.get_relative_uri(self.env.docname, docname)
-        ways = [("Start", start), ("Paint", "#paint")]
+        ways = [("Start reading", start), ("Paint", "#paint")]
         if url := repository(self.config):
             branch = self.config.html_theme_options["repository_branch"]
             place = url.removeprefix("https://github.com/")

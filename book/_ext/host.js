@@ -22,7 +22,12 @@ class PixeleduWidget extends HTMLElement {
       const model = modelOf(JSON.parse(json.textContent));
       widget.initialize?.({ model });
       widget.render({ model, el });
-      this.replaceChildren(el);
+      json.remove();
+      const still = document.createElement("section"); // what stands for the figure on paper
+      still.className = "pixeledu-still";
+      still.hidden = true;
+      still.append(...this.childNodes);
+      this.replaceChildren(el, still);
     } catch (error) {
       console.error(`The widget ${this.dataset.name} cannot be drawn:`, error); // its fallback stays
     }

@@ -44,3 +44,9 @@ addEventListener("afterprint", () => {
 
 // The search page shows a line of each page it finds. From a folder a browser lets it fetch none.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+// *Paint* on the front page takes up the pen as well.
+document.querySelector('.ways-in a[href="#paint"]')?.addEventListener("click", () => {
+  const buttons = [...document.querySelectorAll("#paint button")];
+  buttons.find((button) => button.textContent === "Draw")?.click();
+});

@@ -98,7 +98,7 @@ HEAD = """<head>
 def test_a_page_loads_one_style_sheet_and_waits_for_no_script():
     head = new_head(HEAD, "../", "abc")
     styles = re.findall(r'rel="stylesheet" href="([^"]*)"', head)
-    assert styles == ["../_static/book.css?v=abc", "../_static/pixeledu-widgets.css?v=3"]
+    assert styles == ["../_static/book.css?v=abc"]
     assert re.findall(r"<script[^>]*src[^>]*>", head) == [
         '<script defer src="../_static/doctools.js?v=4">',
         '<script defer="defer" src="../_static/site.js">',

@@ -19,7 +19,7 @@ CHAPTERS = [
 def test_a_phone_s_first_screen_shows_the_first_button_and_the_pictures(visit):
     page = visit(FRONT, width=390).page
     page.set_viewport_size({"width": 390, "height": 664})  # what a browser's bars leave of 844
-    expect(page.get_by_role("link", name="Start", exact=True)).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("link", name="Start reading")).to_be_in_viewport(ratio=1)
     expect(page.locator("#paint canvas").first).to_be_in_viewport(ratio=1)
     expect(page.locator("#paint canvas").nth(7)).to_be_in_viewport(ratio=1)
 
@@ -31,12 +31,15 @@ def test_the_front_page_begins_with_sixteen_endings_of_one_top(visit):
     assert state >= 16
 
 
-def test_the_buttons_lead_to_the_first_chapter_and_to_the_painting(visit):
+def test_the_buttons_lead_to_the_first_chapter_and_to_the_painting_pen_in_hand(visit):
     page = visit(FRONT, width=390).page
+    expect(page.locator("#paint canvas").nth(15)).to_be_attached()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.evaluate("document.querySelector('.ways-in a[href=\"#paint\"]').click()")
     expect(page.locator("#paint")).to_be_in_viewport()
-    page.get_by_role("link", name="Start", exact=True).click()
+    draw = page.locator("#paint").get_by_role("button", name="Draw", exact=True)
+    expect(draw).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("link", name="Start reading").click()
     page.wait_for_url(f"**/{CHAPTERS[0]}.html")
 
 
