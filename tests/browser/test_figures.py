@@ -154,6 +154,7 @@ def test_damaged_data_say_so_in_the_figure_and_the_page_lives_on(visit, tmp_path
     damaged = [html[name].replace(*change, 1) for name, change, _ in cases]
     assert all(text not in html.values() for text in damaged)
     page = visit(players.write_page(tmp_path, *damaged, *html.values())).page
+    players.all_drawn(page)
     messages = page.get_by_role("alert")
     assert messages.count() == len(cases)
     for (_, _, reason), message in zip(cases, messages.all_inner_texts(), strict=True):

@@ -586,6 +586,7 @@ def test_damaged_data_say_so_in_the_figure_and_the_page_lives_on(visit, tmp_path
     }
     sound = SamplingPlayer(TRACES["an image of 17 greys"], description="sound").html()
     page = visit(players.write_page(tmp_path, *cases.values(), sound)).page
+    players.all_drawn(page)
     messages = page.get_by_role("alert")
     assert messages.count() == len(cases)
     for reason, message in zip(cases, messages.all_inner_texts(), strict=True):
@@ -603,6 +604,7 @@ def test_a_position_or_speed_out_of_range_is_put_right(visit, tmp_path):
     elements = [html.replace('"position":0', f'"position":{value}') for value, _ in wrong]
     elements += [html.replace('"speed":4', '"speed":"fast"')]
     page = visit(players.write_page(tmp_path, *elements)).page
+    players.all_drawn(page)
     shown = [slider.input_value() for slider in page.get_by_role("slider").all()]
     assert shown == [*(right for _, right in wrong), "0"]
     assert page.get_by_role("combobox").last.input_value() == "16"

@@ -571,6 +571,7 @@ def test_damaged_data_say_so_in_the_figure_and_the_page_lives_on(visit, tmp_path
     damaged = [sound.replace(*change) for change in cases.values()]
     assert all(html != sound for html in damaged)
     page = visit(players.write_page(tmp_path, *damaged, sound)).page
+    players.all_drawn(page)
     messages = page.get_by_role("alert")
     assert messages.count() == len(cases)
     for reason, message in zip(cases, messages.all_inner_texts(), strict=True):
