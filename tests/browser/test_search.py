@@ -47,3 +47,9 @@ def test_the_icon_of_the_search_field_covers_no_letter(visit, width):
         "e => parseFloat(getComputedStyle(e).paddingLeft)"
     )
     assert icon["x"] + icon["width"] <= start
+
+
+@pytest.mark.parametrize("asked", ["掩码卷积", "卷积", "感受野", "自回归"])
+def test_a_chinese_name_or_a_part_of_one_leads_to_its_term(visit, asked):
+    page = visit(f"search.html?q={asked}").page
+    expect(page.locator(f"#search-results a[href^='{GLOSSARY}']").first).to_be_visible()
