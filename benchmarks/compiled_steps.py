@@ -81,7 +81,7 @@ def our_walk(steps, row: dict) -> torch.Tensor:
     """Do the same work with the step face of the package; the row may be drawn again."""
     drawn = []
     for column, noise in enumerate(row["noise"]):
-        probabilities = torch.softmax(steps.logits(column), dim=1)
+        probabilities = torch.softmax(steps.read(column), dim=1)
         values = (probabilities.cumsum(1)[:, :-1] <= noise).sum(1)
         steps.put(values, column)
         drawn.append(values)

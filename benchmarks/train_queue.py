@@ -5,6 +5,8 @@ the lowest priority, each on its part of the processors. A queue is a JSON objec
 for each the arguments of `pixeledu train`. Stopped at any moment, the same command goes on: a run is
 in its folder below RUNS, and one that has ended has a file `finished` there. `--list` says how far
 all are.
+`benchmarks/begun` has runs that were begun on another machine and are not finished: the queue takes
+its own copy of each and goes on with it.
 What a run has reached becomes a model that ships by `python benchmarks/publish.py RUN NAME`.
 """
 
@@ -14,6 +16,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +24,7 @@ import time
 from pathlib import Path
 
 QUEUE = Path(__file__).with_name("queue.json")
+BEGUN = Path(__file__).with_name("begun")
 FINISHED = "finished"
 STOPPED = "stopped; the same command goes on where it was"
 
@@ -33,6 +37,7 @@ def main() -> None:
         for name in queue:
             print(f"{name}: {progress(folder / name)}")
         return
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell ignores it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     threads = options.threads or max(1, (os.cpu_count() or 1) // options.workers)
     waiting = [name for name in queue if not (folder / name / FINISHED).exists()]
@@ -81,6 +86,8 @@ def stop(process: subprocess.Popen) -> None:
 
 def started(run: Path, arguments: str, threads: int) -> subprocess.Popen:
     """Start the training of one run; what it prints is appended to `log.txt` in its folder."""
+    if not run.exists() and (BEGUN / run.name).is_dir():
+        shutil.copytree(BEGUN / run.name, run)
     run.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,

@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
     What it gives has the options of the command and
         run: the function that carries it out, called with all of this.
         shared: whether several processes do it together.
+        keeps_freed_memory: whether `fast.memory.keep_freed_memory` makes it faster.
         after_ctrl_c: what can be said of a command that was stopped.
     """
     whole = Parser(
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "Without the script: python -m pixeledu train --help",
     )
     whole.add_argument("--version", action="version", version=f"pixeledu {__version__}")
-    whole.set_defaults(shared=False, after_ctrl_c="")
+    whole.set_defaults(shared=False, keeps_freed_memory=True, after_ctrl_c="")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for group in _GROUPS:
         group.add_to(commands)

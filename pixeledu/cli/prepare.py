@@ -30,6 +30,7 @@ def add_to(commands) -> None:
         epilog="example:\n  pixeledu data prepare holiday --out sets/holiday --size 32x32",
     )
     action.set_defaults(
+        keeps_freed_memory=False,  # it would multiply with the threads that read pictures
         run=_prepare,
         after_ctrl_c="; the same command goes on where it was",
     )

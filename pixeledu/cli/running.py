@@ -52,7 +52,8 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, group: ProcessGroup) -> None:
-    keep_freed_memory()
+    if options.keeps_freed_memory:
+        keep_freed_memory()
     if options.shared:  # by all processes; else the first one works alone
         with joined():
             options.run(options)

@@ -134,3 +134,19 @@ def test_every_training_of_the_project_s_queue_is_understood():
         assert options.model in MODEL_NAMES
         assert options.data in DATASETS
         assert options.out is None  # the queue names the folder
+
+
+def test_a_run_that_was_begun_elsewhere_goes_on_in_a_copy_of_its_own(tmp_path, monkeypatch):
+    begun = tmp_path / "begun" / "one"
+    begun.mkdir(parents=True)
+    (begun / "last.safetensors").write_bytes(b"as far as it was")
+    monkeypatch.setattr(train_queue, "BEGUN", begun.parent)
+    monkeypatch.setattr(train_queue.subprocess, "Popen", lambda *_, **__: None)
+    run = tmp_path / "runs" / "one"
+    train_queue.started(run, "--epochs 1", 1)
+    assert (run / "last.safetensors").read_bytes() == b"as far as it was"
+    (run / "last.safetensors").write_bytes(b"further")
+    train_queue.started(run, "--epochs 1", 1)
+    assert (run / "last.safetensors").read_bytes() == b"further"
+    train_queue.started(tmp_path / "runs" / "two", "--epochs 1", 1)
+    assert list((tmp_path / "runs" / "two").iterdir()) == [tmp_path / "runs" / "two" / "log.txt"]

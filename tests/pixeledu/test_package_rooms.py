@@ -1,5 +1,8 @@
 """The house keeps its plan: what a student reads in an evening, and which room imports which."""
 
+import ast
+import importlib
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -74,3 +77,17 @@ def test_python_and_the_page_know_the_same_kinds_of_model():
 @pytest.mark.parametrize("function", [row_scan, one_direction])
 def test_what_a_chapter_prints_of_the_package_fits_its_page(function):
     assert max(map(len, inspect.getsource(function).splitlines())) <= 76
+
+
+def test_every_import_of_the_package_can_be_had_also_those_inside_functions():
+    missing = []
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or (node.module or "")[:8] != "pixeledu":
+                continue
+            module = importlib.import_module(node.module)
+            for name in (alias.name for alias in node.names):
+                submodule = f"{node.module}.{name}"
+                if not hasattr(module, name) and not importlib.util.find_spec(submodule):
+                    missing.append(f"{file}: {submodule}")
+    assert missing == []

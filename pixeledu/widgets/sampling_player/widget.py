@@ -136,7 +136,7 @@ class SamplingPlayer(PageWidget):
         Raises:
             ValueError: see `pixeledu.sample_trace` and `SamplingPlayer`.
         """
-        from pixeledu.sampling import sample_trace
+        from pixeledu.tracing import sample_trace
 
         trace = sample_trace(model, height, width, **sampling)
         return cls(trace, position=position, speed=speed, description=description)

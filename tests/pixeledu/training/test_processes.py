@@ -295,7 +295,7 @@ def shared_work(n):
     measured = nats_in(group, model, images).tolist()
     forward.remove()
     steps = model.steps
-    model.steps = lambda batch, width: batches.append(batch) or steps(batch, width)
+    model.steps = lambda batch, *rest: batches.append(batch) or steps(batch, *rest)
     generator = torch.Generator().manual_seed(4)
     drawn = [
         sample_in(group, model, n, 5, 4, generator=generator),

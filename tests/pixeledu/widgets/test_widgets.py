@@ -177,7 +177,9 @@ player = SamplingPlayer(SimpleNamespace(image=image, probabilities=half, known=i
 """
 
 
-@pytest.mark.skipif(ipywidgets.version_info[0] < 8, reason="ipywidgets 7 stores no HTML")
+@pytest.mark.skipif(
+    int(ipywidgets.__version__.split(".")[0]) < 8, reason="ipywidgets 7 stores no HTML"
+)
 def test_a_stored_output_passes_strict_nbval_and_a_changed_one_does_not(tmp_path):
     names = {}
     exec(CELL, names)
