@@ -7,28 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from pixeledu.checks import whole_number
 from pixeledu.conditions import random_conditions, repeated
+from pixeledu.masks import Offset, is_past
 
 _CHUNK = 64  # changed images in one call
-
-
-class Offset(NamedTuple):
-    """Where an input value lies, seen from the output value that it reaches or should reach.
-
-    (-1, 2, 0, 0) is the pixel in the row above, two columns further right. `source` and `target`
-    are the colours of the input and of the output.
-    """
-
-    row: int
-    column: int
-    source: int = 0
-    target: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,8 +154,3 @@ def _offsets(depends: Tensor) -> tuple[frozenset[Offset], frozenset[Offset]]:
     every = (Offset(*offset) for offset in product(rows, columns, colours, colours))
     past = {offset for offset in every if is_past(offset)}
     return frozenset(seen - past), frozenset(past - seen)
-
-
-def is_past(offset: Offset) -> bool:
-    # Row by row, then left to right, then colour by colour.
-    return (offset.row, offset.column, offset.source) < (0, 0, offset.target)

@@ -5,6 +5,8 @@ autoregressive model it may use what comes earlier in the order (row by row, lef
 R then G then B inside a pixel) and nothing else. The mask says so with one number per weight.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -49,10 +51,8 @@ def group_slices(features: int, channels: int) -> list[slice]:
 
 
 def by_colour(features: int, channels: int, gates: int = 1) -> tuple[Tensor, list[slice]]:
-    """Order the features of a layer so that those of each colour stand together.
+    """Order the features of a layer so that those of each colour stand together; see `colour_groups`.
 
-    Args:
-        features, channels, gates: as for `colour_groups`.
     Returns:
         The order, an int64 tensor of shape (features,), and the slice of each colour in it.
     """
@@ -115,3 +115,22 @@ def kernel_shape(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
             f"got {kernel_size!r}"
         )
     return tuple(sides)
+
+
+class Offset(NamedTuple):
+    """Where an input value lies, seen from the output value that it reaches or should reach.
+
+    (-1, 2, 0, 0) is the pixel in the row above, two columns further right. `source` and `target`
+    are the colours of the input and of the output.
+    """
+
+    row: int
+    column: int
+    source: int = 0
+    target: int = 0
+
+
+def is_past(offset: Offset) -> bool:
+    """Tell whether an input value comes before the output value in the order of drawing."""
+    # Row by row, then left to right, then colour by colour.
+    return (offset.row, offset.column, offset.source) < (0, 0, offset.target)

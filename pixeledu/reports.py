@@ -4,11 +4,11 @@ import re
 import textwrap
 from itertools import product
 
-from pixeledu.causality import CausalityReport, Offset, is_past
+from pixeledu.masks import Offset, is_past
 
 
-def causality_map(report: CausalityReport) -> str:
-    """Draw what `check_causality` has found as a small map, with the nearest offsets by name."""
+def causality_map(report) -> str:
+    """Draw a report of `check_causality` as a small map, with the nearest offsets by name."""
     channels, height, width = report.depends.shape[:3]
     verdict = "causal" if report.causal else f"NOT causal: {len(report.leaks)} offsets leak"
     coverage = "complete" if report.complete else f"{len(report.unseen)} offsets never arrive"
@@ -35,7 +35,7 @@ _LISTED = 8
 _WIDTH = 76  # columns that a page has room for
 
 
-def _cell(report: CausalityReport, row: int, column: int, channels: int) -> str:
+def _cell(report, row: int, column: int, channels: int) -> str:
     pairs = [Offset(row, column, *pair) for pair in product(range(channels), repeat=2)]
     past = [offset for offset in pairs if is_past(offset)]
     arriving = [offset for offset in past if offset not in report.unseen]

@@ -70,9 +70,7 @@ class Steps:
 def rows_of(condition: Tensor | None, width: int) -> Iterator[Tensor | None]:
     """Yield the rows of a condition, from the top, each (B, features, W); without end if all are one.
 
-    Args:
-        condition: shape (B, features, H, W) or (B, features, 1, 1), or None.
-        width: W.
+    The condition has the shape (B, features, H, W) or (B, features, 1, 1); `width` is W.
     """
     if condition is None:
         return itertools.repeat(None)
