@@ -30,9 +30,8 @@ from pixeledu.likelihood import class_nats
 from pixeledu.models import AutoregressiveModel
 
 TOGETHER = 64  # images coded side by side
-PRECISION = (
-    2**24
-)  # the frequencies of all levels add up to about as much: what a float32 tells apart
+# The frequencies of all levels add up to about as much: what a float32 tells apart.
+PRECISION = 2**24
 _MAGIC = b"PXC1"
 
 

@@ -123,7 +123,7 @@ class ModelSteps(Steps):
         self.first = model.first.steps(batch, width)
         self.blocks = [block.steps(batch, width) for block in model.blocks]
         self.head = model.head.steps(batch, width)
-        self.scale, self.width = model.scale, width
+        self.scale = model.scale
         self.rows = rows_of(condition, width)
 
     def start_row(self, vertical=None, condition=None) -> None:

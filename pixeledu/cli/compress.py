@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from pixeledu.checkpoints import load_checkpoint
@@ -81,6 +80,8 @@ def _compress(options: argparse.Namespace) -> None:
 def _from_png(model: AutoregressiveModel, options: argparse.Namespace) -> Tensor:
     if options.data is not None:
         raise ValueError("--png and --data cannot go together: each says which images to compress")
+    from PIL import Image  # no other command should wait for it
+
     height, width = size_for(options)
     with warnings.catch_warnings(), Image.open(options.png) as file:
         warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -17,11 +17,6 @@ from pixeledu.steps import Steps
 _on = True
 
 
-def is_on() -> bool:
-    """Tell whether kernels are used."""
-    return _on
-
-
 @contextlib.contextmanager
 def off() -> Iterator[None]:
     """Compute everything in this process by the equations as they stand, for a while."""

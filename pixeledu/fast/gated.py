@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pixeledu.conditions import project
-from pixeledu.fast.arrays import BlockSteps, by_pixel
+from pixeledu.fast.arrays import ArraySteps, BlockSteps, by_pixel
 from pixeledu.fast.convolution import MaskedConv2dSteps, WindowSteps
 from pixeledu.masks import by_colour
 
@@ -86,11 +86,11 @@ class GatedBlockSteps(BlockSteps):
 
     def put(self, x: Tensor, column: int, colour: int = 0) -> None:
         if self.reads_image:
-            self.ops.copy(self.ops.view(x), out=self.slot(column, colour))
+            ArraySteps.put(self, x, column, colour)
         else:
             super().put(x, column, colour)
 
     def read(self, column: int, colour: int = 0) -> Tensor:
         if self.reads_image:
-            return torch.as_tensor(self.compute(column, colour)).clone()
+            return ArraySteps.read(self, column, colour)
         return super().read(column, colour)

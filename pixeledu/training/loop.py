@@ -108,10 +108,7 @@ def fit(
         RuntimeError: another process that trains with this one has stopped.
     """
     group = current_group()
-    given, model = (
-        model,
-        getattr(model, "_orig_mod", model),
-    )  # compiled, it keeps the plain one there
+    given, model = model, getattr(model, "_orig_mod", model)  # where a compiled one keeps the plain
     labels, valid_labels = _labels_of(model, train, "train"), _labels_of(model, valid, "valid")
     train, valid = _checked_images(model, train, valid)
     settings = {
