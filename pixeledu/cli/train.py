@@ -28,6 +28,8 @@ OF_FIT = {
     "patience": {"metavar": "N", "type": int, "help": "stop after this many epochs without gain"},
     "seed": {"metavar": "N", "type": seed, "help": "fixes all chance (%(default)s)"},
     "checkpoint_every": {"metavar": "N", "type": int, "help": "steps (those of an epoch)"},
+    "mirror": {"action": "store_true", "help": "turn half of the training images left to right"},
+    "shift": {"metavar": "N", "type": int, "help": "move training images by up to N pixels"},
     "compile": {"action": "store_true", "help": "use torch.compile"},
     "ema": {
         "metavar": "X",

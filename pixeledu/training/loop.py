@@ -24,6 +24,7 @@ from pixeledu.fast.threads import at_most
 from pixeledu.likelihood import conditions_for
 from pixeledu.streams import stderr_is_terminal
 from pixeledu.tensor_files import packed, unpacked
+from pixeledu.training.augment import varied
 from pixeledu.training.folder import RunFolder, fingerprint
 from pixeledu.training.processes import current_group, own_device
 from pixeledu.training.run import History, Run, best_of
@@ -57,6 +58,8 @@ def fit(
     device: str | torch.device | None = None,
     precision: str = "auto",
     compile: bool = False,
+    mirror: bool = False,
+    shift: int = 0,
     progress: bool | None = None,
 ) -> History:
     """Train a model to predict every value of an image from those before it.
@@ -96,6 +99,8 @@ def fit(
             the scans of LSTM layers stay in float32; twice as fast where the processor multiplies
             it); "auto" takes bfloat16 on a GPU that has it.
         compile: let torch.compile make it faster, after a minute or so of compiling.
+        mirror: turn half of the training images left to right each time they are seen.
+        shift: pixels by which a training image may move each time; see `training.augment`.
         progress: show a bar; None does where stderr is a terminal.
     Returns:
         The records of all epochs, those of earlier parts of a resumed run included.
@@ -122,6 +127,8 @@ def fit(
         "patience": patience if patience is None else whole_number("patience", patience),
         "seed": whole_number("seed", seed, least=0),
         "precision": None if precision == "auto" else precision,
+        "mirror": bool(mirror) or None,
+        "shift": whole_number("shift", shift, least=0) or None,
     }
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
@@ -174,7 +181,10 @@ def fit(
                 order = _order(seed, epoch, len(train)).to(train.device)
             batch = order[place * batch_size : (place + 1) * batch_size]  # (B,)
             mine, share = group.shard_of(batch)  # all of it, in one process
+            _seed_chance(seed, run.step, group.rank, device)
             images = train[mine].to(device)  # (B / processes, C, H, W)
+            if mirror or shift:
+                images = varied(images, mirror, shift)
             # The labels, and smaller images to draw from, of a model that knows such things.
             some = None if labels is None else labels[mine.to(labels.device)]
             depends = conditions_for(model, images, some)
@@ -182,7 +192,6 @@ def fit(
             rate = _learning_rate(run.step, steps, learning_rate, warm_up)
             for part in optimizer.param_groups:
                 part["lr"] = rate
-            _seed_dropout(seed, run.step, group.rank, device)
 
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 # - log p(x) / (C·H·W), averaged over these images
@@ -294,8 +303,8 @@ def _learning_rate(step: int, steps: int, peak: float, warm_up: float) -> float:
     return peak * (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
 
 
-def _seed_dropout(seed: int, step: int, rank: int, device: torch.device) -> None:
-    """Let what a model draws at random while it trains depend on the step and process alone."""
+def _seed_chance(seed: int, step: int, rank: int, device: torch.device) -> None:
+    """Let all that is drawn at random in a step depend on its number and the process alone."""
     place = (seed, step, rank) if rank else (seed, step)
     number = int(np.random.default_rng(place).integers(2**63))
     torch.default_generator.manual_seed(number)  # torch.manual_seed is far slower
