@@ -14,8 +14,9 @@ import numpy
 import timing
 import torch
 
-from pixeledu import __version__, best_device, load_images, nats
+from pixeledu import __version__, best_device, nats
 from pixeledu.checkpoints import LAST, load_checkpoint, read_info, save_checkpoint
+from pixeledu.cli.loading import labels_for, load_split
 from pixeledu.data import SPLITS
 from pixeledu.files import write_atomically
 from pixeledu.measuring import measure
@@ -28,8 +29,10 @@ def main() -> None:
     run = Path(options.run)
     facts, best = read_info(run / LAST), read_info(run)
     model = load_checkpoint(run, best_device())
-    splits = {split: _images(facts["data"], split, model.levels) for split in SPLITS}
-    if fingerprint(splits["train"]) != facts["settings"]["train"]:
+    smaller = facts.get("smaller")
+    data = {split: load_split(facts["data"], split, model.levels, smaller) for split in SPLITS}
+    labels = {split: labels_for(model, data[split]) for split in SPLITS}
+    if fingerprint(data["train"].images, labels["train"]) != facts["settings"]["train"]:
         raise SystemExit(f"{run} was trained on other images than {facts['data']} holds here")
     curve = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
     card = {
@@ -38,7 +41,8 @@ def main() -> None:
         "weights": sum(weight.numel() for weight in model.parameters()),
         "data": {
             "name": facts["data"],
-            "sha256": {split: sha256_of(images) for split, images in splits.items()},
+            **({"smaller": smaller} if smaller else {}),
+            "sha256": {split: sha256_of(data[split].images) for split in SPLITS},
         },
         "command": _command(options.name, facts),
         "settings": facts["settings"],
@@ -53,11 +57,15 @@ def main() -> None:
             "numpy": numpy.__version__,
             "python": platform.python_version(),
         },
-        "nats": {split: rounded(measure(model, splits[split])) for split in SPLITS[1:]},
-        "check": check(model, facts["data"]),
+        "nats": {
+            split: rounded(measure(model, data[split].images, labels[split]))
+            for split in SPLITS[1:]
+        },
+        "check": check(model, facts["data"], smaller),
         "curve": curve,
     }
-    info = {key: best[key] for key in ("size", "data", "epoch", "valid_nats")}
+    kept = ("size", "data", "smaller", "epoch", "valid_nats")
+    info = {key: best[key] for key in kept if key in best}
     save_checkpoint(WEIGHTS / f"{options.name}.safetensors", model.cpu(), **info)
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
     write_atomically(WEIGHTS / f"{options.name}.json", text.encode())
@@ -70,33 +78,45 @@ def rounded(measured: dict) -> dict:
     return {name: round(measured[name], digits) for name, digits in places.items()}
 
 
-def check(model, data: str) -> dict:
+def check(model, data: str, smaller: int | None = None) -> dict:
     """Measure a few images that are on every machine, for a test to measure again."""
     name = BUNDLED.get(data, data)
-    images = _images(name, "test", model.levels)[:32]
+    images = load_split(name, "test", model.levels, smaller).images[:32]
     return {"data": name, "images": 32, "mean": round(nats(model, images).mean().item(), 4)}
 
 
 BUNDLED = {"mnist": "mnist-5k", "binarized-mnist": "mnist-5k", "cifar10": "patches"}
 
 
-def _images(name: str, split: str, levels: int):
-    return load_images(name, split).with_levels(levels).images
-
-
 def _command(name: str, facts: dict) -> str:
     """Return the command line that makes the run again."""
     config, settings = facts["config"], facts["settings"]
-    words = ["python", "-m", "pixeledu", "train", "--model", config["model"]]
-    words += ["--data", facts["data"], "--levels", config["levels"]]
-    words += ["--hidden", config["hidden"], "--layers", config["layers"]]
-    options = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed")
-    for option in (*options, "ema", "precision"):
-        if settings.get(option) is not None:
-            words += [f"--{option.replace('_', '-')}", settings[option]]
-    if "start" in facts:
-        words += ["--start", facts["start"]]
-    return shlex.join(map(str, [*words, "--out", f"runs/{name}"]))
+    words = (
+        ["python", facts["script"]] if "script" in facts else ["python", "-m", "pixeledu", "train"]
+    )
+    values = {
+        "model": config["model"],
+        "data": facts["data"],
+        "levels": config["levels"],
+        "smaller": facts.get("smaller"),
+        **{option: config.get(option) for option in OF_MODEL},
+        "classes": "classes" in config,
+        **{option: settings.get(option) for option in OF_RUN},
+        "start": facts.get("start"),
+        "out": f"runs/{name}",
+    }
+    for option, value in values.items():
+        if value is None or value is False:
+            continue
+        words += [f"--{option.replace('_', '-')}", *([] if value is True else [value])]
+    return shlex.join(map(str, words))
+
+
+OF_MODEL = ("hidden", "layers", "guide", "output", "dropout")
+OF_RUN = (
+    *("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed", "ema"),
+    *("precision", "mirror", "shift"),
+)
 
 
 def _options() -> argparse.Namespace:

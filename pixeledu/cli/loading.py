@@ -2,11 +2,14 @@
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from pixeledu.checkpoints import read_info
+from pixeledu.checks import whole_number
+from pixeledu.conditions import shrink
 from pixeledu.data import ImageData, load_images
 from pixeledu.models import AutoregressiveModel
 from pixeledu.pretrained import pretrained_file
@@ -21,10 +24,12 @@ def checkpoint_of(options: argparse.Namespace) -> str | Path:
     return options.checkpoint
 
 
-def load_split(name: str, split: str, levels: int | None) -> ImageData:
-    """Load one split of an image set, with fewer levels if that was asked for."""
+def load_split(name: str, split: str, levels: int | None, smaller: int | None = None) -> ImageData:
+    """Load one split of an image set, with fewer levels and smaller images if that was asked for."""
     data = load_images(name, split)
-    return data if levels in (None, data.levels) else data.with_levels(levels)
+    if levels not in (None, data.levels):
+        data = data.with_levels(levels)
+    return data if smaller is None else replace(data, images=shrink(data.images, smaller))
 
 
 def images_for(model: AutoregressiveModel, options: argparse.Namespace) -> Tensor:
@@ -34,12 +39,14 @@ def images_for(model: AutoregressiveModel, options: argparse.Namespace) -> Tenso
 
 def data_for(model: AutoregressiveModel, options: argparse.Namespace) -> ImageData:
     """Load what `images_for` loads, with its labels."""
-    name = options.data
-    if name is None:
-        name = read_info(checkpoint_of(options)).get("data")
-        if not isinstance(name, str):
-            raise ValueError(f"{_named(options)} names no image set: pass --data, such as digits")
-    return load_split(name, options.split, model.levels)
+    info = read_info(checkpoint_of(options))
+    name = info.get("data") if options.data is None else options.data
+    if not isinstance(name, str):
+        raise ValueError(f"{_named(options)} names no image set: pass --data, such as digits")
+    smaller = info.get("smaller")
+    if smaller is not None:
+        whole_number("smaller", smaller, least=2)
+    return load_split(name, options.split, model.levels, smaller)
 
 
 def size_for(options: argparse.Namespace) -> tuple[int, int]:

@@ -2,12 +2,14 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
+from pixeledu.checks import whole_number
 from pixeledu.cli.arguments import IMAGE_SETS, add_device, add_option, seed
 from pixeledu.cli.loading import load_split, measured
 from pixeledu.data import SPLITS, ImageData, load_images
@@ -71,7 +73,7 @@ def add_to(commands) -> None:
         "  pixeledu train --data mnist-5k --levels 2 --hidden 32 --out runs/mnist-2",
     )
     command.set_defaults(
-        run=_train,
+        run=run,
         shared=True,
         after_ctrl_c="; the same command goes on from the last checkpoint",
     )
@@ -86,6 +88,12 @@ def add_to(commands) -> None:
     )
     command.add_argument(
         "--levels", metavar="N", type=int, help="reduce the images to this many levels"
+    )
+    command.add_argument(
+        "--smaller",
+        metavar="N",
+        type=int,
+        help="make the images N times smaller, as a model with --guide N needs to start from",
     )
     command.add_argument(
         "--hidden", metavar="N", type=int, help="the paper's h (the model's own default)"
@@ -112,23 +120,36 @@ def add_to(commands) -> None:
     add_device(command)
 
 
-def _train(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace, build: Callable = build_model, **info) -> None:
+    """Do what the command says.
+
+    Args:
+        options: those of the command line.
+        build: makes the model, as `build_model` does.
+        info: more facts to keep in the checkpoints.
+    """
     group = current_group()
     if group.size > 1:  # a download is made once, and found by the others
         group.run_on_leader(load_images, options.data)
-    train, valid, test = (load_split(options.data, split, options.levels) for split in SPLITS)
+    if options.smaller is not None:
+        whole_number("--smaller", options.smaller, least=2)
+    train, valid, test = (
+        load_split(options.data, split, options.levels, options.smaller) for split in SPLITS
+    )
     sizes = {"hidden": options.hidden, "layers": options.layers, "guide": options.guide}
     if options.classes:
         sizes["classes"] = _classes_of(train, options.data)
     torch.manual_seed(options.seed)
-    model = build_model(
+    model = build(
         options.model,
         channels=train.images.shape[1],
         levels=train.levels,
         **{name: size for name, size in sizes.items() if size is not None},
         **{argument: getattr(options, argument) for argument in OF_MODEL},
     )
-    info = {"data": options.data}
+    info["data"] = options.data
+    if options.smaller is not None:
+        info["smaller"] = options.smaller
     if options.start is not None:
         _start_from(model, options.start)
         info["start"] = options.start
