@@ -29,12 +29,13 @@ def measured(name: str) -> list[dict]:
     """One row for each type in which the weights can be stored."""
     model, card = load_pretrained(name), pretrained_card(name)
     data = card["check"]["data"]
-    images = load_images(data, "test").with_levels(model.levels).images
+    held_out = load_images(data, "test").with_levels(model.levels)
+    labels = None if model.classes is None else held_out.labels
     digest = hashlib.sha256(pretrained_file(name).read_bytes()).hexdigest()
     rows = []
     for dtype in DTYPES:
         content = export_model(model, dtype)
-        cost = quantising_cost(model, content, images)
+        cost = quantising_cost(model, content, held_out.images, labels)
         rows.append(
             {
                 "model": name,

@@ -172,10 +172,12 @@ def refuse_giant(config: dict, numbers: int) -> None:
     """
     if not isinstance(config, dict):
         raise ValueError(f"config must be a dict, got {type(config).__name__}")
-    # As long as each of these is a side of some matrix; a block has a square of h or of the colours.
+    # As long as each of these is a side of some matrix; a block has a square of h or of the colours,
+    # and what enlarges a guide has one for each pixel of a square.
     sizes = {n: v for n, v in config.items() if type(v) is int and n != "levels"}
     side, blocks = max(sizes.get("hidden", 0), sizes.get("channels", 0)), sizes.get("layers", 0)
-    if max(sizes.values(), default=0) > numbers or (blocks + 1) * side**2 > numbers:
+    squares = max(blocks + 1, sizes.get("guide", 0) ** 2)
+    if max(sizes.values(), default=0) > numbers or squares * side**2 > numbers:
         raise ValueError(f"{numbers} numbers are too few for {config}")
 
 

@@ -11,7 +11,7 @@ from pixeledu.cli.arguments import (
     add_option,
     add_out,
 )
-from pixeledu.cli.loading import checkpoint_of, images_for
+from pixeledu.cli.loading import checkpoint_of, data_for, labels_for
 from pixeledu.files import write_atomically
 from pixeledu.web.export import DTYPES, export_model, quantising_cost
 
@@ -47,7 +47,10 @@ def _export(options: argparse.Namespace) -> None:
     model, info = load_checkpoint(checkpoint), read_info(checkpoint)
     facts = {name: info[name] for name in ("size", "data") if name in info}
     content = export_model(model, options.dtype, **facts)
-    cost = quantising_cost(model, content, images_for(model, options)[: options.n])
+    data = data_for(model, options)
+    labels = labels_for(model, data)
+    labels = labels if labels is None else labels[: options.n]
+    cost = quantising_cost(model, content, data.images[: options.n], labels)
     write_atomically(options.out, content)
     print(f"weights: {sum(weight.numel() for weight in model.parameters())}")
     print(

@@ -198,8 +198,17 @@ def load_images(name: str | Path, split: str = "train") -> ImageData:
         torch.from_numpy(np.array(images, dtype=np.uint8, order="C")),
         None if labels is None else torch.from_numpy(np.array(labels, dtype=np.int64)),
         levels,
-        _CLASSES[name]() if name in _CLASSES else None,
+        class_names(name),
     )
+
+
+def class_names(name: str) -> tuple[str, ...] | None:
+    """Return the names of the classes of an image set, in the order of their labels; None without any.
+
+    Args:
+        name: one of `DATASETS`. A folder has no classes.
+    """
+    return _CLASSES[name]() if name in _CLASSES else None
 
 
 def _digits(split: str) -> _Arrays:

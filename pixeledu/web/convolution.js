@@ -165,7 +165,7 @@ export function put(x, layer, column, colour) {
 }
 
 /** The same through a ReLU. */
-function putAboveZero(x, layer, column, colour) {
+export function putAboveZero(x, layer, column, colour) {
   const place = (layer.left + column) * layer.inputs;
   const end = layer.begins[colour + 1];
   for (let i = layer.begins[colour]; i < end; i++) layer.row[place + i] = x[i] > 0 ? x[i] : 0;
@@ -175,44 +175,4 @@ function putAboveZero(x, layer, column, colour) {
 export function addOutput(x, layer, colour) {
   const end = layer.targets[colour + 1];
   for (let i = layer.targets[colour]; i < end; i++) x[i] += layer.output[i];
-}
-
-/** The block of the PixelCNN: ReLU and 1×1, ReLU and masked 3×3, ReLU and 1×1, added to the trunk. */
-export function residualBlock(file, width, hidden, channels) {
-  const reduce = pointwise(file, 2 * hidden, hidden, channels);
-  const convolve = convolution(file, width, hidden, hidden, 2, 3, "B", channels);
-  const expand = pointwise(file, hidden, 2 * hidden, channels);
-  const reset = () => {
-    for (const layer of [reduce, convolve, expand]) layer.reset();
-  };
-  const addTo = (x, column, colour) => {
-    putAboveZero(x, reduce, 0, colour);
-    reduce.compute(0, colour);
-    putAboveZero(reduce.output, convolve, column, colour);
-    convolve.compute(column, colour);
-    putAboveZero(convolve.output, expand, 0, colour);
-    expand.compute(0, colour);
-    addOutput(x, expand, colour);
-  };
-  return { reset, startRow: convolve.startRow, addTo };
-}
-
-/** The output head: twice ReLU and 1×1. `compute` returns the logits of a colour. */
-export function outputHead(file, features, channels, levels) {
-  const mix = pointwise(file, features, features, channels);
-  const predict = pointwise(file, features, channels * levels, channels);
-  const logits = Array.from({ length: channels }, (_, colour) => {
-    return predict.output.subarray(colour * levels, (colour + 1) * levels);
-  });
-  const reset = () => {
-    for (const layer of [mix, predict]) layer.reset();
-  };
-  const compute = (x, colour) => {
-    putAboveZero(x, mix, 0, colour);
-    mix.compute(0, colour);
-    putAboveZero(mix.output, predict, 0, colour);
-    predict.compute(0, colour);
-    return logits[colour];
-  };
-  return { reset, compute };
 }

@@ -6,7 +6,8 @@
     header    JSON: "config" rebuilds the model, "dtype" says how weights are stored, "info" what else
     weights   those of the model's `state_dict`, in its order, without the ones a mask closes
 
-A weight that multiplies is a matrix with one row for each output feature: its first dimension, or as
+A weight that multiplies is a matrix with one row for each output feature (of a transposed convolution
+for each input feature): its first dimension, or as
 many as a layer's `dimensions_of_rows` says (0: it is a vector). As "int8" a matrix is
 the scale of each row (float32), then the rows as whole numbers from -127 to 127; everything else,
 and everything as "float16", is float16. The reader in the page is `weights.js`.
@@ -109,22 +110,28 @@ def load_export(source: str | Path | bytes) -> nn.Module:
     return model.eval()
 
 
-def quantising_cost(model: nn.Module, source: str | Path | bytes, images: Tensor) -> dict:
+def quantising_cost(
+    model: nn.Module, source: str | Path | bytes, images: Tensor, labels: Tensor | None = None
+) -> dict:
     """Measure how much worse an export predicts images than the model it was made of.
 
     Args:
         model: the model.
         source: its export.
         images: held-out images, integers 0 … levels-1, shape (B, C, H, W), at least one.
+        labels: their classes, shape (B,), for a model that knows classes; see `nats`.
     Returns:
         "before" and "after", the mean nats of an image, "percent" by which they have grown, and the
         number of "images".
     Raises:
-        ValueError: the export is damaged, or the images are not of the model's shape or range.
+        ValueError: the export is damaged, or the images are not of the model's shape or range, or
+            the labels do not fit.
     """
     if not len(checked_images(model, images)):
         raise ValueError("images is empty: there is nothing to average, pass at least one image")
-    before, after = (nats(its, images).mean().item() for its in (model, load_export(source)))
+    before, after = (
+        nats(its, images, labels).mean().item() for its in (model, load_export(source))
+    )
     percent = 100 * (after - before) / before
     return {"before": before, "after": after, "percent": percent, "images": len(images)}
 

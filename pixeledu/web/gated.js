@@ -1,5 +1,6 @@
 // The gated block, one pixel at a time, as in `pixeledu/layers/gated.py`, for one image.
 
+import { conditionShares } from "./conditions.js";
 import { addOutput, addProducts, byColour, convolution, groupStarts } from "./convolution.js";
 import { partOf, pointwise, put, tapsFirst, wholeOf } from "./convolution.js";
 import { sigmoid } from "./lstm.js";
@@ -19,13 +20,20 @@ export function gatedBlock(file, width, inputs, hidden, kernel, mask, channels) 
   });
   const bias = file.vector(2 * hidden);
   const horizontal = convolution(file, width, inputs, 2 * hidden, 1, kernel, mask, channels, 2);
-  const square = file.matrix(2 * hidden, 2 * hidden);
-  const link = wholeOf(byColour(square, 2 * hidden, channels, 2), 2 * hidden);
+  const order = (values) => byColour(values, 2 * hidden, channels, 2);
+  const link = wholeOf(order(file.matrix(2 * hidden, 2 * hidden)), 2 * hidden);
   const expand = pointwise(file, hidden, hidden, channels);
+  const [addToVertical, addToHorizontal] = conditionShares(
+    file,
+    width,
+    4 * hidden,
+    (values) => values,
+    order,
+  );
   const groups = groupStarts(hidden, channels);
   const stretch = (width + 2 * reach) * inputs;
   const above = new Float32Array(rows * stretch);
-  const sums = new Float32Array(2 * hidden);
+  const sums = new Float32Array(width * 2 * hidden);
   const vertical = new Float32Array(width * hidden);
 
   const reset = () => {
@@ -33,22 +41,29 @@ export function gatedBlock(file, width, inputs, hidden, kernel, mask, channels) 
     horizontal.reset();
     expand.reset();
   };
-  const startRow = (row) => {
+  const startRow = (before, condition, row) => {
     above.copyWithin(0, stretch);
     if (mask === "A") above.set(horizontal.row, (rows - 1) * stretch);
-    else above.set(row, (rows - 1) * stretch + reach * inputs);
+    else above.set(before, (rows - 1) * stretch + reach * inputs);
     horizontal.clearRowSums();
     for (let column = 0; column < width; column++) {
+      const place = column * 2 * hidden;
       // [f, g] = K^vertical ⊛ v
-      sums.set(bias);
+      sums.set(bias, place);
       for (let r = 0; r < rows; r++) {
-        addProducts(taps[r], sums, 0, above, r * stretch + column * inputs);
+        addProducts(taps[r], sums, place, above, r * stretch + column * inputs);
       }
       // what the horizontal gates take from it: K^link [f, g]
-      addProducts(link, horizontal.rowSums, column * 2 * hidden, sums, 0);
+      addProducts(link, horizontal.rowSums, place, sums, place);
+    }
+    // [f, g] = [f, g] + V ⊛ condition, for both maps
+    addToVertical(sums, condition, row);
+    addToHorizontal(horizontal.rowSums, condition, row);
+    for (let column = 0; column < width; column++) {
+      const place = column * 2 * hidden;
       // v = tanh(f) · σ(g)
       for (let i = 0; i < hidden; i++) {
-        vertical[column * hidden + i] = Math.tanh(sums[i]) * sigmoid(sums[hidden + i]);
+        vertical[column * hidden + i] = Math.tanh(sums[place + i]) * sigmoid(sums[place + hidden + i]);
       }
     }
     return vertical;

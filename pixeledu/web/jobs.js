@@ -1,11 +1,11 @@
 // A job asks for a picture: { id, weights, height, width, channels, levels, seed, image, temperature,
-// given }. `id` is a number for the weights, which are built once for each width.
+// given, label, guide }. `id` is a number for the weights, which are built once for each width.
 
 import { building } from "./models.js";
 import { drawing } from "./sampling.js";
 
 /**
- * Carry a job out: { values, probabilities, milliseconds } as `drawing` has them, with the time that
+ * Carry a job out: { values, probabilities, label, milliseconds } as `drawing` has them, with the time that
  * drawing alone took. `models` is a Map that keeps what is built.
  */
 export function* carryOut(job, models) {

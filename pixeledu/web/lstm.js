@@ -1,27 +1,12 @@
-// The recurrent layers, one pixel at a time, as in `pixeledu/layers`, for one image.
+// The recurrent layers, one pixel at a time, as in `pixeledu/layers`, for one image. When a row starts,
+// `shares` add what a condition gives to the `gates`; `orders` say how each of them has its rows ordered.
 
-import { addOutput, addProducts, byColour, coloursOf, convolution } from "./convolution.js";
-import { groupStarts, partOf, pointwise, put, tapsFirst, wholeOf } from "./convolution.js";
+import { addProducts, byColour, coloursOf, convolution, groupStarts } from "./convolution.js";
+import { partOf, put, tapsFirst, wholeOf } from "./convolution.js";
 
 /** σ(z) */
 export function sigmoid(z) {
   return 1 / (1 + Math.exp(-z));
-}
-
-/** The recurrent block: what an LSTM layer and a 1×1 convolution make of the trunk is added to it. */
-export function recurrentBlock(layer, file, width, hidden, channels) {
-  const lstm = layer(file, width, 2 * hidden, hidden, channels);
-  const expand = pointwise(file, hidden, 2 * hidden, channels);
-  const reset = () => {
-    lstm.reset();
-    expand.reset();
-  };
-  const addTo = (x, column, colour) => {
-    lstm.compute(x, column, colour, expand.row);
-    expand.compute(0, colour);
-    addOutput(x, expand, colour);
-  };
-  return { reset, startRow: lstm.startRow, addTo };
 }
 
 /**
@@ -42,15 +27,16 @@ function advance(z, at, count, memory, from, hidden, to) {
   }
 }
 
-/** Fill a row of states with the state of pixels outside the image. */
-function fillWith(states, outside) {
-  for (let place = 0; place < states.length; place += outside.length) states.set(outside, place);
+/** Give all pixels of a row the same numbers. */
+function fillWith(row, numbers) {
+  for (let place = 0; place < row.length; place += numbers.length) row.set(numbers, place);
 }
 
 /** The Row LSTM: when a row starts, each of its pixels takes three states of the row above. */
 export function rowLSTM(file, width, inputs, size, channels) {
+  const order = (values) => byColour(values, 4 * size, channels, 4);
   const states = tapsFirst(file.matrix(4 * size, 3 * size), size, 3);
-  const taps = wholeOf(byColour(states, 4 * size, channels, 4), 4 * size);
+  const taps = wholeOf(order(states), 4 * size);
   const outside = { hidden: file.vector(size), memory: file.vector(size) };
   const gates = convolution(file, width, inputs, 4 * size, 1, 3, "B", channels, 4);
   const groups = groupStarts(size, channels);
@@ -63,9 +49,10 @@ export function rowLSTM(file, width, inputs, size, channels) {
     fillWith(hidden, outside.hidden);
     fillWith(memory, outside.memory);
   };
-  const startRow = () => {
+  const startRow = ([addShare], condition, row) => {
     above.set(hidden, size);
     gates.clearRowSums();
+    addShare(gates.rowSums, condition, row);
     for (let column = 0; column < width; column++) {
       addProducts(taps, gates.rowSums, column * 4 * size, above, column * size);
     }
@@ -79,7 +66,7 @@ export function rowLSTM(file, width, inputs, size, channels) {
     advance(gates.output, 4 * first, end - first, memory, place, hidden, place);
     for (let i = first; i < end; i++) result[i] = hidden[column * size + i];
   };
-  return { reset, startRow, compute };
+  return { gates: 4 * size, orders: [order], reset, startRow, compute };
 }
 
 /**
@@ -107,8 +94,8 @@ export function diagonalBiLSTM(file, width, inputs, size, channels) {
       memory: outside.memory.subarray(n * size, (n + 1) * size),
     };
   };
-  const left = direction(0, (values) => byColour(values, 4 * size, channels, 4));
-  const right = direction(1, (values) => values);
+  const orders = [(values) => byColour(values, 4 * size, channels, 4), (values) => values];
+  const [left, right] = orders.map((order, n) => direction(n, order));
   const [begins, groups] = [groupStarts(inputs, channels), groupStarts(size, channels)];
   const ofColour = (values, stride, counts) => {
     return Array.from({ length: channels }, (_, colour) => {
@@ -124,17 +111,17 @@ export function diagonalBiLSTM(file, width, inputs, size, channels) {
   const hidden = new Float32Array((1 + width) * size); // behind those of the pixel outside
   const above = new Float32Array(width * size);
   const rowSums = new Float32Array(width * 4 * size); // from the row above, and bias
+  const sumsRight = new Float32Array(width * 4 * size); // of the finished row: bias and condition
   const fromRight = new Float32Array((width + 1) * size); // before those of the pixel outside
   const aboveRight = new Float32Array(width * size); // the same one row further up
   const memory = new Float32Array(size);
   const z = new Float32Array(4 * size);
-  let begun = false;
 
   const scanFromRight = () => {
     memory.set(right.memory);
     for (let column = width - 1; column >= 0; column--) {
       const place = column * size;
-      z.set(right.bias);
+      for (let i = 0; i < 4 * size; i++) z[i] = sumsRight[4 * place + i];
       addProducts(inputsRight, z, 0, row, column * inputs);
       addProducts(right.above, z, 0, aboveRight, place);
       addProducts(beforeRight, z, 0, fromRight, place + size);
@@ -147,16 +134,18 @@ export function diagonalBiLSTM(file, width, inputs, size, channels) {
     fillWith(aboveRight, right.hidden);
     fromRight.fill(0); // above the first row there is nothing
     fromRight.set(right.hidden, width * size);
-    begun = false;
   };
-  const startRow = () => {
+  const startRow = ([addLeft, addRight], condition, row) => {
     for (let i = 0; i < above.length; i++) above[i] = hidden[size + i];
-    if (begun) scanFromRight();
-    begun = true;
+    if (row) {
+      fillWith(sumsRight, right.bias);
+      addRight(sumsRight, condition, row - 1);
+      scanFromRight();
+    }
+    fillWith(rowSums, left.bias);
+    addLeft(rowSums, condition, row);
     for (let column = 0; column < width; column++) {
-      const to = column * 4 * size;
-      rowSums.set(left.bias, to);
-      addProducts(left.above, rowSums, to, above, column * size);
+      addProducts(left.above, rowSums, column * 4 * size, above, column * size);
     }
     memory.set(left.memory);
   };
@@ -171,5 +160,5 @@ export function diagonalBiLSTM(file, width, inputs, size, channels) {
     advance(z, 4 * first, end - first, memory, first, hidden, place + first);
     for (let i = first; i < end; i++) result[i] = hidden[place + i] + fromRight[column * size + i];
   };
-  return { reset, startRow, compute };
+  return { gates: 8 * size, orders, reset, startRow, compute };
 }

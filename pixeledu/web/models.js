@@ -1,8 +1,11 @@
 // Trained models that run in the page, one pixel at a time: the step face of `pixeledu/models.py`.
 
-import { convolution, outputHead, residualBlock } from "./convolution.js";
+import { recurrentBlock, residualBlock } from "./blocks.js";
+import { conditionOf, scaleOf } from "./conditions.js";
+import { convolution } from "./convolution.js";
 import { gatedBlock } from "./gated.js";
-import { diagonalBiLSTM, recurrentBlock, rowLSTM } from "./lstm.js";
+import { diagonalBiLSTM, rowLSTM } from "./lstm.js";
+import { outputHead } from "./outputs.js";
 import { completed } from "./slices.js";
 import { openWeights } from "./weights.js";
 import kinds from "./kinds.json" with { type: "json" };
@@ -41,8 +44,9 @@ export function* building(text, width) {
 
 /**
  * A model with the weights of an open file: { config, info, reset, startRow, logits, put }. After
- * `reset()`, for each row: `startRow()`. For each value of it: `logits(column, colour)`, whose memory
- * the next call uses again, then `put(value, column, colour)`.
+ * `reset({ label, guide }, height)`, which takes what the picture depends on, for each row:
+ * `startRow()`. For each value of it: `logits(column, colour)`, whose memory the next call uses again,
+ * then `put(value, column, colour)`.
  */
 export function stepsOf(file, width) {
   return completed(layersOf(file, width));
@@ -60,18 +64,23 @@ function* layersOf(file, width) {
     blocks.push(BLOCK[kind.block.layer](file, width, hidden, channels, kind.block));
     yield 0;
   }
-  const head = outputHead(file, features, channels, levels);
+  const head = outputHead(file, features);
+  const conditions = conditionOf(file, width);
 
   const { row, left } = first.horizontal ?? first; // where the image goes
   const trunk = new Float32Array(features);
-  const factor = Math.fround(2 / (levels - 1));
-  const scaled = Float32Array.from({ length: levels }, (_, value) => Math.fround(value * factor) - 1);
-  const reset = () => {
+  const scaled = scaleOf(levels);
+  let condition = null;
+  let rows = 0; // that have begun
+  const reset = (given = {}, height = 0) => {
+    condition = conditions.of(given, height);
+    rows = 0;
     for (const part of [first, ...blocks, head]) part.reset();
   };
   const startRow = () => {
-    let vertical = first.startRow();
-    for (let i = 0; i < layers; i++) vertical = blocks[i].startRow(vertical);
+    let vertical = first.startRow(null, condition, rows);
+    for (let i = 0; i < layers; i++) vertical = blocks[i].startRow(vertical, condition, rows);
+    rows += 1;
   };
   const logits = (column, colour) => {
     first.compute(column, colour);

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from pixeledu.checkpoints import read_info
 from pixeledu.checks import whole_number
+from pixeledu.data import class_names
 from pixeledu.pretrained import list_pretrained, load_pretrained, pretrained_card, pretrained_file
 from pixeledu.web.export import export_model, read_export_info
 from pixeledu.web.kinds import KINDS
@@ -13,13 +14,13 @@ LARGEST = 100_000  # bytes of a model on the site
 # Every kind of model is there in grey levels, and each more weighs on the page: these stay out of
 # the usual list, and can be named.
 _NAMED_ONLY = ("binarized-mnist",)
-# What the configuration of a model may hold that the engine of the page knows. Dropout is off there.
-_RUN_BY_A_PAGE = ("model", "channels", "levels", "hidden", "layers", "dropout")
 _DATA = {
     "digits": "digits",
     "mnist": "MNIST",
     "binarized-mnist": "binarised MNIST",
     "cifar10": "CIFAR-10",
+    "emoji": "emoji",
+    "patches": "patches",
 }
 
 
@@ -59,10 +60,12 @@ def _size_of(name: str) -> tuple[int, int]:
     return tuple(read_info(pretrained_file(name))["size"])
 
 
-def models_for_page(models, size, longest: int) -> list[tuple[dict, bytes]]:
+def models_for_page(models, size, longest: int, classes=None) -> list[tuple[dict, bytes]]:
     """What a page can choose from, each with its export.
 
-    A description has "name", "title", "height", "width", "channels" and "levels".
+    A description has "name", "title", "height", "width", "channels" and "levels", "classes", the
+    name of each, where the model knows some, and "guide" where it draws from a smaller picture, and
+    how many times smaller that is.
     """
     if size is not None:
         _checked_size(size, longest)
@@ -75,21 +78,33 @@ def models_for_page(models, size, longest: int) -> list[tuple[dict, bytes]]:
         if isinstance(models, Mapping):
             if size is None:
                 raise ValueError("size must be given for models of your own, such as size=(8, 8)")
-            title, content, its_size = name, export_model(models[name]), size
+            title, content, its_size, names = name, export_model(models[name]), size, classes
         else:
             content, its_size = page_export(name), size or _size_of(name)
             title = _title_of(name, its_size)
+            names = classes or class_names(pretrained_card(name)["data"]["name"])
         height, width = its_size
         config = read_export_info(content)["config"]
-        if more := {key: value for key, value in config.items() if key not in _RUN_BY_A_PAGE}:
-            raise ValueError(
-                f"models must depend on pixels alone and say what they predict with a softmax, to run "
-                f"in a page; {name!r} has {more}"
-            )
         description = {"name": name, "title": title, "height": height, "width": width}
         description |= {key: config[key] for key in ("channels", "levels")}
+        if config.get("classes") is not None:
+            description["classes"] = _checked_names(names, config["classes"], name)
+        if config.get("guide") is not None:
+            description["guide"] = config["guide"]
         found.append((description, content))
     return found
+
+
+def _checked_names(names, count: int, model: str) -> list[str]:
+    """The names of a model's classes; their numbers where they have none."""
+    names = [str(label) for label in range(count)] if names is None else names
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"classes must be a list of names, got {names!r}")
+    if len(names) != count:
+        raise ValueError(
+            f"classes must name the {count} classes of {model!r}, got {len(names)} names"
+        )
+    return list(names)
 
 
 def _checked_size(size, longest: int) -> None:

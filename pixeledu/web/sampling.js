@@ -38,19 +38,28 @@ export function drawValue(logits, temperature, uniform, probabilities, at) {
   return value;
 }
 
+/** The class of an image: every one is equally probable. As in Python, the product is a float32. */
+export function drawLabel(classes, seed, image) {
+  return Math.floor(Math.fround(noise(seed, image, -1) * classes));
+}
+
 /**
  * Draw a picture, a row at a time: yields the number of values that a row took, and returns
- * { values, probabilities }, a value for each place (row by row, pixel by pixel, colour by colour),
- * and the probabilities, `levels` for each place, that it was drawn with.
+ * { values, probabilities, label }, a value for each place (row by row, pixel by pixel, colour by
+ * colour), the probabilities, `levels` for each place, that it was drawn with, and its class.
  *
  * given  a value for each place where it is given, and -1 where the model draws; or null
+ * label  the class, for a model that knows classes; left out, one is drawn first
+ * guide  the values of the smaller picture, for a model that draws from one
  */
-export function* drawing(model, height, width, { seed, image, temperature, given }) {
-  const { channels, levels } = model.config;
+export function* drawing(model, height, width, state) {
+  const { seed, image, temperature, given, guide = null } = state;
+  const { channels, classes, levels } = model.config;
+  const label = state.label ?? (classes === null ? null : drawLabel(classes, seed, image));
   const values = new Uint8Array(height * width * channels);
   const probabilities = new Float32Array(values.length * levels);
   let place = 0;
-  model.reset();
+  model.reset({ label, guide }, height);
   for (let row = 0; row < height; row++) {
     model.startRow();
     for (let column = 0; column < width; column++) {
@@ -65,7 +74,7 @@ export function* drawing(model, height, width, { seed, image, temperature, given
     }
     yield width * channels;
   }
-  return { values, probabilities };
+  return { values, probabilities, label };
 }
 
 /** The same without a pause. */

@@ -1,6 +1,7 @@
 // Reads a model's file, as `pixeledu.web.export` writes it: header, checksum and weights.
 
 import { whole } from "./checks.js";
+import { OUTPUTS } from "./outputs.js";
 import kinds from "./kinds.json" with { type: "json" };
 
 const NOT_FINITE = "weights hold a number that is not finite";
@@ -96,15 +97,17 @@ export function openWeights(text) {
 function configOf(header) {
   const config = header?.config;
   if (!Object.hasOwn(kinds, config?.model)) throw new Error(`model is ${config?.model}, unknown here`);
-  for (const [part, usual] of [["classes", null], ["guide", null], ["output", "softmax"]]) {
-    const chosen = config[part] ?? usual;
-    if (chosen !== usual) throw new Error(`${part} is ${chosen}, which a page does not draw from`);
-  }
+  const optional = (name, ...bounds) => (config[name] == null ? null : whole(config[name], ...bounds, name));
+  const output = config.output ?? "softmax";
+  if (!Object.hasOwn(OUTPUTS, output)) throw new Error(`output is ${output}, unknown here`);
   return {
     model: config.model,
     hidden: whole(config.hidden, 1, 4096, "hidden"),
     channels: whole(config.channels, 1, Math.min(config.hidden, 16), "channels"),
     levels: whole(config.levels, 2, 256, "levels"),
     layers: whole(config.layers, 0, 1000, "layers"),
+    classes: optional("classes", 2, 10_000),
+    guide: optional("guide", 2, 64),
+    output,
   };
 }

@@ -7,10 +7,10 @@ import { modelFrom } from "../../../pixeledu/web/models.js";
 import { drawPicture, noise } from "../../../pixeledu/web/sampling.js";
 
 /** The logits of every value of an image of which the model is told each value after it. */
-function teacherForced(model, height, width, image) {
+function teacherForced(model, height, width, image, given) {
   const { channels, levels } = model.config;
   const logits = new Float32Array(image.length * levels);
-  model.reset();
+  model.reset(given, height);
   for (let row = 0, place = 0; row < height; row++) {
     model.startRow();
     for (let column = 0; column < width; column++) {
@@ -24,14 +24,14 @@ function teacherForced(model, height, width, image) {
 }
 
 const found = JSON.parse(readFileSync(process.argv[2], "utf8")).map((job) => {
-  const { weights, height, width, images, logits, pictures } = job;
+  const { weights, height, width, images, conditions, logits, pictures } = job;
   const model = modelFrom(weights, width);
-  const all = images.map((image) => teacherForced(model, height, width, image));
+  const all = images.map((image, i) => teacherForced(model, height, width, image, conditions[i]));
   writeFileSync(logits, Buffer.concat(all.map((part) => Buffer.from(part.buffer))));
   return pictures.map((state) => {
-    const { values } = drawPicture(model, height, width, state);
+    const { values, label } = drawPicture(model, height, width, state);
     const uniform = [...values.keys()].map((place) => noise(state.seed, state.image, place));
-    return { values: [...values], uniform };
+    return { values: [...values], label, uniform };
   });
 });
 console.log(JSON.stringify(found));

@@ -28,9 +28,11 @@ function invented(config, seed = 1) {
   return { config, info: {}, vector: numbers, matrix, finish() {} };
 }
 
+const PLAIN = { classes: null, guide: null, output: "softmax" };
 const CONFIGS = KINDS.flatMap((model) => [
-  { model, channels: 1, levels: 3, hidden: 5, layers: 2 },
-  { model, channels: 3, levels: 4, hidden: 7, layers: 1 },
+  { ...PLAIN, model, channels: 1, levels: 3, hidden: 5, layers: 2 },
+  { ...PLAIN, model, channels: 3, levels: 4, hidden: 7, layers: 1 },
+  { ...PLAIN, model, channels: 3, levels: 4, hidden: 5, layers: 1, classes: 3, output: "logistics" },
 ]);
 
 test("a model forgets the last picture when a new one begins", () => {
@@ -107,7 +109,7 @@ test("drawing a value allocates nothing", () => {
     const model = models.stepsOf(invented(config), 8);
     const shares = new Float32Array(config.levels);
     const draw = (rows) => {
-      model.reset();
+      model.reset({ label: config.classes && 1 }, rows);
       for (let row = 0; row < rows; row++) {
         model.startRow();
         for (let column = 0; column < 8; column++) {
@@ -123,6 +125,52 @@ test("drawing a value allocates nothing", () => {
     draw(1500);
     const grown = process.memoryUsage().heapUsed - before;
     assert.ok(grown < 25 * 1500 * 8, `${config.model}: ${grown} bytes for 12000 pixels`);
+  }
+});
+
+// ---- classes and guides --------------------------------------------------------------------------
+
+const CONDITIONAL = { ...CONFIGS[0], classes: 3, guide: 2 }; // 3 levels
+const GUIDE = [0, 1, 2, 0, 1, 2];
+
+test("what a picture depends on is checked, and said in one line", () => {
+  const draw = (config, changes) => {
+    const model = models.stepsOf(invented(config), 6);
+    return sampler.drawPicture(model, 4, 6, { seed: 1, image: 0, temperature: 1, given: null, ...changes });
+  };
+  assert.equal(draw(CONDITIONAL, { guide: GUIDE, label: 2 }).label, 2);
+  const cases = [
+    [CONDITIONAL, { guide: GUIDE, label: 3 }, /^label should be a whole number from 0 to 2 and is 3$/],
+    [CONDITIONAL, { guide: GUIDE, label: -1 }, /^label should be .* is -1$/],
+    [CONDITIONAL, { guide: GUIDE, label: "1" }, /^label should be .* is 1$/],
+    [CONDITIONAL, {}, /^guide should hold 6 whole numbers from 0 to 2, those of 2×3 .* holds nothing$/],
+    [CONDITIONAL, { guide: [...GUIDE, 0] }, /^guide should hold 6 .* holds 7$/],
+    [CONDITIONAL, { guide: [3, ...GUIDE.slice(1)] }, /^guide should hold 6 whole numbers from 0 to 2/],
+    [{ ...CONDITIONAL, guide: 5 }, { guide: GUIDE }, /^height and width should be multiples of 5/],
+    [CONFIGS[0], { label: 0 }, /^label should be left out: the model knows no classes$/],
+    [CONFIGS[0], { guide: GUIDE }, /^guide should be left out: the model draws from none$/],
+  ];
+  for (const [config, changes, reason] of cases) {
+    assert.throws(() => draw(config, changes), { message: reason }, JSON.stringify(changes));
+  }
+});
+
+test("a model forgets what the picture before depended on", () => {
+  for (const model of KINDS) {
+    const steps = models.stepsOf(invented({ ...CONDITIONAL, model }), 6);
+    const state = { seed: 3, image: 0, temperature: 1, given: null, label: 1, guide: GUIDE };
+    const first = sampler.drawPicture(steps, 4, 6, state);
+    const other = sampler.drawPicture(steps, 4, 6, { ...state, label: 2, guide: [...GUIDE].reverse() });
+    assert.notDeepEqual(other.probabilities, first.probabilities);
+    assert.deepEqual(sampler.drawPicture(steps, 4, 6, state), first);
+  }
+});
+
+test("every class is drawn equally often, whatever their number", () => {
+  for (const classes of [2, 9, 10]) {
+    const counts = new Array(classes).fill(0);
+    for (let image = 0; image < 9000; image++) counts[sampler.drawLabel(classes, 5, image)] += 1;
+    for (const count of counts) assert.ok(Math.abs(count - 9000 / classes) < 150, `${counts}`);
   }
 });
 
@@ -170,9 +218,12 @@ test("a file that does not hold together is refused with a reason", () => {
   const cases = [
     [{ ...HEADER, config: { ...CONFIG, model: "gru" } }, /model is gru/],
     [{ ...HEADER, config: { ...CONFIG, model: "__proto__" } }, /model is __proto__/],
-    [{ ...HEADER, config: { ...CONFIG, classes: 10 } }, /classes is 10, which a page does not/],
-    [{ ...HEADER, config: { ...CONFIG, guide: 2 } }, /guide is 2/],
-    [{ ...HEADER, config: { ...CONFIG, output: "logistics" } }, /output is logistics/],
+    [{ ...HEADER, config: { ...CONFIG, classes: 10 } }, /weights are cut off/],
+    [{ ...HEADER, config: { ...CONFIG, classes: 1 } }, /classes should be a whole number from 2/],
+    [{ ...HEADER, config: { ...CONFIG, guide: 2 } }, /weights are cut off/],
+    [{ ...HEADER, config: { ...CONFIG, guide: 1e6 } }, /guide should be a whole number from 2/],
+    [{ ...HEADER, config: { ...CONFIG, output: "logistics" } }, /weights are cut off/],
+    [{ ...HEADER, config: { ...CONFIG, output: "toString" } }, /output is toString, unknown here/],
     [{ ...HEADER, config: null }, /model is undefined/],
     [null, /model is undefined/],
     ["[", /JSON/],

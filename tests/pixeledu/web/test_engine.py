@@ -2,7 +2,8 @@
 
 import json
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from javascript import node
 from torch import Tensor, nn
 
 from pixeledu import build_model, complete, list_pretrained, load_images, load_pretrained, sample
+from pixeledu.conditions import shrink
+from pixeledu.data import ImageData
 from pixeledu.pretrained import pretrained_card
+from pixeledu.sampling import Drawing
 from pixeledu.web.export import export_model, load_export
 from pixeledu.web.kinds import KINDS
 from pixeledu.web.noise import SharedNoise
@@ -38,6 +42,10 @@ class Job:
     images: Tensor  # (n, C, H, W)
     pictures: int
     known: Tensor | None = None  # (H, W): with the first image, what is given in half the pictures
+    # What the images depend on. The pictures have the same guides; those of which nothing is given
+    # are of a class that is drawn first.
+    labels: Tensor | None = None  # (n,)
+    guide: Tensor | None = None  # (n, C, h, w)
 
     def run(self, folder: Path) -> tuple[Tensor, list[dict]]:
         """The page's logits, (n, levels, C, H, W), and its pictures."""
@@ -45,8 +53,15 @@ class Job:
         given = self._flat(self.images[:1])[0]
         if self.known is not None:
             given = np.where(self._flat(self.known.expand(1, channels, -1, -1))[0], given, -1)
+        labels = [None] * n if self.labels is None else self.labels.tolist()
+        guides = [None] * n if self.guide is None else self._flat(self.guide).tolist()
+        conditions = [
+            {"label": its[0], "guide": its[1]} for its in zip(labels, guides, strict=True)
+        ]
         states = [
             {"seed": SEED, "image": image, "temperature": temperature, "given": its_given}
+            | conditions[image % n]
+            | ({} if its_given else {"label": None})
             for its_given in (None, given.tolist())
             for temperature in TEMPERATURES
             for image in range(self.pictures)
@@ -56,6 +71,7 @@ class Job:
             "height": height,
             "width": width,
             "images": self._flat(self.images).tolist(),
+            "conditions": conditions,
             "logits": str(folder / "logits"),
             "pictures": states,
         }
@@ -70,17 +86,29 @@ class Job:
         """Images (n, C, H, W) as the page lists their values, (n, H·W·C)."""
         return images.permute(0, 2, 3, 1).flatten(1).long().numpy()
 
-    def check(self, folder: Path) -> None:
-        """Compare everything with PyTorch."""
+    def check(self, folder: Path, plant: Callable = lambda model: None) -> None:
+        """Compare everything with PyTorch, whose model has a planted bug."""
         model = load_export(self.content)
+        plant(model)
         logits, drawn = self.run(folder)
+        given = {"labels": self.labels, "guide": self.guide}
+        given = {name: x.split(25) for name, x in given.items() if x is not None}
         with torch.no_grad():
-            wanted = torch.cat([model(batch) for batch in self.images.split(25)])
+            wanted = torch.cat(
+                [
+                    model(batch, **{name: parts[i] for name, parts in given.items()})
+                    for i, batch in enumerate(self.images.split(25))
+                ]
+            )
         torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-4)
         compared = 0
         for start, temperature, given in self._batches():
+            depends = self._depends(model, given)
             images = self._sampled(model, temperature, given)  # (n, C, H, W)
-            found = np.array([one["values"] for one in drawn[start : start + self.pictures]])
+            batch = drawn[start : start + self.pictures]
+            if model.classes is not None:
+                assert [one["label"] for one in batch] == depends["labels"].tolist()
+            found = np.array([one["values"] for one in batch])
             safe = self._clear(model, images, temperature, given)
             np.testing.assert_array_equal(found[safe], self._flat(images)[safe])
             compared += safe.sum()
@@ -90,8 +118,21 @@ class Job:
         kinds = [(temperature, given) for given in (False, True) for temperature in TEMPERATURES]
         return [(i * self.pictures, *kind) for i, kind in enumerate(kinds)]
 
+    def _depends(self, model: nn.Module, given: bool) -> dict[str, Tensor]:
+        """What the pictures depend on; a class that is not given as Python draws it."""
+        size = self.images.shape[2:]
+        drawing = Drawing(model, self.pictures, *size, generator=SharedNoise(SEED))
+        drawing.depend_on(*self._given_conditions(given).values())
+        return {"labels": drawing.labels, "guide": drawing.guide}
+
+    def _given_conditions(self, given: bool) -> dict[str, Tensor | None]:
+        labels = self.labels if given else None
+        its = {"labels": labels, "guide": self.guide}
+        return {name: x if x is None else x[: self.pictures] for name, x in its.items()}
+
     def _sampled(self, model: nn.Module, temperature: float, given: bool) -> Tensor:
         options = {"temperature": temperature, "generator": SharedNoise(SEED)}
+        options |= self._given_conditions(given)
         if not given:
             return sample(model, self.pictures, *self.images.shape[2:], **options)
         images = self.images[:1].expand(self.pictures, -1, -1, -1)
@@ -102,7 +143,8 @@ class Job:
         """Which pictures no rounding could change: no random number lies close to a border."""
         n, channels, height, width = images.shape
         with torch.no_grad():
-            shares = torch.softmax(model(images) / temperature, dim=1).double()
+            logits = model(images, **self._depends(model, given))
+            shares = torch.softmax(logits / temperature, dim=1).double()
         borders = shares.cumsum(1)[:, :-1].permute(0, 3, 4, 2, 1).flatten(1, 3)  # (n, H·W·C, L - 1)
         uniform = SharedNoise(SEED).uniform(0, height * width * channels, n).T  # (n, H·W·C)
         distance = (borders - uniform[..., None]).abs().amin(2)
@@ -112,18 +154,23 @@ class Job:
         return (distance.amin(1) > 5e-6).numpy()
 
 
-def held_out(card: dict, count: int) -> Tensor:
+def held_out(card: dict, count: int) -> ImageData:
     """Test images, at the levels of the model, that are on every machine."""
-    name = card["check"]["data"]
-    return load_images(name, "test").with_levels(card["config"]["levels"]).images[:count]
+    name, levels = card["check"]["data"], card["config"]["levels"]
+    data = load_images(name, "test").with_levels(levels)
+    labels = None if data.labels is None else data.labels[:count]
+    return replace(data, images=data.images[:count], labels=labels)
 
 
 @pytest.mark.parametrize("name", list_pretrained())
 def test_a_model_of_the_book_does_in_the_page_what_it_does_in_python(name, tmp_path):
-    images = held_out(pretrained_card(name), 100)
+    model, data = load_pretrained(name), held_out(pretrained_card(name), 100)
+    images = data.images
     known = torch.zeros(images.shape[2:], dtype=torch.bool)
     known[: len(known) // 2, 1:] = True
-    Job(export_model(load_pretrained(name)), images, 4, known).check(tmp_path)
+    depends = {"labels": None if model.classes is None else data.labels}
+    depends |= {"guide": None if model.guide is None else shrink(images, model.guide)}
+    Job(export_model(model), images, 4, known, **depends).check(tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float16"])
@@ -133,12 +180,66 @@ def test_a_model_of_each_kind_does_in_the_page_what_it_does_in_python(
     kind, channels, size, dtype, tmp_path
 ):
     torch.manual_seed(channels)
-    model = build_model(kind, channels=channels, levels=6, hidden=10, layers=2)
-    for weight in model.parameters():
-        weight.data = weight.data * 2 if weight.abs().max() else 0.5 * torch.randn(weight.shape)
+    model = loud(build_model(kind, channels=channels, levels=6, hidden=10, layers=2))
     images = torch.randint(0, 6, (100, channels, *size))
     known = torch.rand(size) < 0.3
     Job(export_model(model, dtype), images, 12, known).check(tmp_path)
+
+
+DEPENDS = {
+    "classes": {"classes": 9},
+    "a guide": {"guide": 2},
+    "a mixture": {"output": "logistics", "levels": 33},
+    "all three": {"classes": 5, "guide": 3, "output": "logistics", "levels": 2},
+}
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float16"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("what", DEPENDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_classes_guides_and_mixtures_do_in_the_page_what_they_do_in_python(
+    kind, what, channels, dtype, tmp_path
+):
+    torch.manual_seed(channels)
+    options = {"levels": 6} | DEPENDS[what]
+    model = loud(build_model(kind, channels=channels, hidden=6, layers=2, **options))
+    size = (6, 9) if model.guide == 3 else (6, 4)
+    images = torch.randint(0, model.levels, (100, channels, *size))
+    depends = {"labels": torch.arange(100) % model.classes if model.classes else None}
+    depends |= {"guide": shrink(images, model.guide) if model.guide else None}
+    Job(export_model(model, dtype), images, 8, torch.rand(size) < 0.3, **depends).check(tmp_path)
+
+
+BUGS = {
+    "a guide that is enlarged with an offset": lambda model: model.condition.register_forward_hook(
+        lambda module, given, condition: condition.roll(1, 3)
+    ),
+    "the labels of the next images": lambda model: model.condition.label.register_forward_hook(
+        lambda module, given, features: features.roll(1, 0)
+    ),
+    "a mixture whose scales have other bounds": lambda model: setattr(
+        model.head, "LEAST_LOG_SCALE", -1.0
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_gives_other_logits(bug, tmp_path):
+    model = loud(build_model("gated-pixelcnn", hidden=5, layers=1, **DEPENDS["all three"]))
+    images = torch.randint(0, 2, (20, 1, 6, 6))
+    depends = {"labels": torch.arange(20) % 5, "guide": shrink(images, 3)}
+    job = Job(export_model(model), images, 2, **depends)
+    job.check(tmp_path)
+    with pytest.raises(AssertionError, match="Tensor-likes are not close"):
+        job.check(tmp_path, plant=BUGS[bug])
+
+
+def loud(model: nn.Module) -> nn.Module:
+    """The same model with larger weights and none that are all 0: its logits differ from pixel to pixel."""
+    for weight in model.parameters():
+        weight.data = weight.data * 2 if weight.abs().max() else 0.5 * torch.randn(weight.shape)
+    return model
 
 
 def test_both_sides_have_the_same_random_numbers(tmp_path):

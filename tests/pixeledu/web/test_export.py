@@ -38,6 +38,9 @@ def models(draw):
         "levels": draw(st.integers(2, 5)),
         "hidden": draw(st.integers(channels, 9)),
         "layers": draw(st.integers(0, 2)),
+        "classes": draw(st.sampled_from([None, 2, 5])),
+        "guide": draw(st.sampled_from([None, 2, 3])),
+        "output": draw(st.sampled_from(["softmax", "logistics"])),
     }
     model = build_model(draw(st.sampled_from(KINDS)), **config)
     generator = torch.Generator().manual_seed(draw(st.integers(0, 99)))
@@ -142,8 +145,9 @@ def test_a_shipped_model_is_small_and_as_good_as_before(name):
     content = export_model(model)
     if card["name"].split("-")[0] in ("digits", "mnist16"):  # those on the site
         assert len(content) <= LARGEST
-    images = load_images(card["check"]["data"], "test").with_levels(model.levels).images[:32]
-    assert abs(quantising_cost(model, content, images)["percent"]) <= 0.5
+    data = load_images(card["check"]["data"], "test").with_levels(model.levels)
+    labels = None if model.classes is None else data.labels[:32]
+    assert abs(quantising_cost(model, content, data.images[:32], labels)["percent"]) <= 0.5
 
 
 def test_what_packing_costs_is_stated_for_every_model_that_ships():
@@ -209,6 +213,12 @@ HEADERS = [
     {"config": {"levels": 10**9}},
     {"config": {"levels": 3}},
     {"config": {"kernel": 3}},
+    {"config": {"classes": 10}},
+    {"config": {"classes": 10**9}},
+    {"config": {"guide": 2}},
+    {"config": {"guide": 100}},  # 10,000 weights
+    {"config": {"output": "logistics"}},
+    {"config": {"output": "mixture"}},
     {"dtype": "int4"},
     {"dtype": None},
     {"dtype": "float16"},
@@ -301,6 +311,20 @@ def test_the_command_writes_the_file_and_says_what_it_costs(tmp_path, capsys):
         f"({cost['percent']:+.3f} %), 20 images",
         f"saved: {out} ({len(content)} bytes)",
     ]
+
+
+def test_the_command_measures_a_model_of_classes_with_the_labels(tmp_path, capsys):
+    torch.manual_seed(2)
+    options = {"classes": 10, "output": "logistics", "guide": 4, "levels": 17}
+    model = build_model("gated-pixelcnn", hidden=4, layers=1, **options)
+    checkpoint, out = tmp_path / "model.safetensors", tmp_path / "model.pxe"
+    save_checkpoint(checkpoint, model, data="digits", size=[8, 8])
+    words = ["export", "--checkpoint", str(checkpoint), "--out", str(out), "--n", "20"]
+    assert cli.main(words) == 0
+    digits, twin = load_images("digits", "test"), load_export(out)
+    assert twin.config == model.config
+    wanted = [nats(its, digits.images[:20], digits.labels[:20]).mean() for its in (model, twin)]
+    assert f"{wanted[0]:.3f} nats before, {wanted[1]:.3f} after" in capsys.readouterr().out
 
 
 def test_the_command_refuses_in_one_line(tmp_path, capsys):
