@@ -38,7 +38,9 @@ def test_only_the_colours_of_the_pixel_itself_become_unseen():
 def test_training_and_the_file_of_the_model_keep_the_colours_independent(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     monkeypatch.setattr(publish, "WEIGHTS", tmp_path)
-    words = "--model gated-pixelcnn --data emoji --levels 2 --hidden 3 --layers 0 --classes --epochs 1"
+    words = (
+        "--model gated-pixelcnn --data emoji --levels 2 --hidden 3 --layers 0 --classes --epochs 1"
+    )
     words = [*words.split(), "--batch-size", "512", "--mirror", "--out", str(tmp_path / "run")]
     options = parser().parse_args(["train", *words])
     train.run(options, independent_colours.build, script="benchmarks/independent_colours.py")
