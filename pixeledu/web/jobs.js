@@ -1,6 +1,8 @@
 // A job asks for a picture: { id, weights, height, width, channels, levels, seed, image, temperature,
-// given, label, guide }. `id` is a number for the weights, which are built once for each width.
+// given, label, guide }. `id` is a number for the weights, which are built once for each width. Or it is a
+// lesson for a model that learns; see `learning/lessons.js`.
 
+import { carryOutLesson } from "./learning/lessons.js";
 import { building } from "./models.js";
 import { drawing } from "./sampling.js";
 
@@ -9,6 +11,7 @@ import { drawing } from "./sampling.js";
  * drawing alone took. `models` is a Map that keeps what is built.
  */
 export function* carryOut(job, models) {
+  if (job.lesson) return yield* carryOutLesson(job.lesson, models);
   const { id, weights, height, width, channels, levels } = job;
   const key = `${id} ${width}`;
   if (!models.has(key)) models.set(key, yield* building(weights, width));

@@ -7,7 +7,7 @@ import kinds from "./kinds.json" with { type: "json" };
 const NOT_FINITE = "weights hold a number that is not finite";
 
 /** The CRC-32 of some bytes, as in zlib. */
-function checksumOf(content) {
+export function checksumOf(content) {
   let remainder = -1;
   for (const byte of content) {
     remainder ^= byte;

@@ -11,7 +11,8 @@ self.onmessage = ({ data }) => {
   if (data.weights) texts.set(data.id, data.weights);
   try {
     const drawn = completed(carryOut({ ...data, weights: texts.get(data.id) }, models));
-    self.postMessage(drawn, [drawn.values.buffer, drawn.probabilities.buffer]);
+    const arrays = [drawn.values, drawn.probabilities].filter(Boolean); // a lesson has none
+    self.postMessage(drawn, arrays.map(({ buffer }) => buffer));
   } catch (error) {
     self.postMessage({ problem: error.message });
   }
