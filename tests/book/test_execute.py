@@ -2,12 +2,21 @@
 
 import subprocess
 import sys
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "book" / "tools"))
+from execute import smaller_png  # noqa: E402
+
 WIDGET = """
 from traitlets import Unicode
 import anywidget
@@ -63,3 +72,24 @@ def test_a_notebook_that_fails_is_left_as_it_was_and_the_others_are_run(tmp_path
     assert bad.read_bytes() == before
     assert tmp_path.name in good.read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.ipynb", "good.ipynb"]
+
+
+@given(
+    mode=st.sampled_from(["RGB", "RGBA", "L"]),
+    opaque=st.booleans(),
+    colours=st.sampled_from([1, 2, 17, 256, 257, 600]),
+    seed=st.integers(0, 9999),
+)
+def test_a_stored_picture_keeps_every_pixel_and_never_grows(mode, opaque, colours, seed):
+    chance = np.random.default_rng(seed)
+    palette = chance.integers(0, 256, (colours, len(mode)), np.uint8)
+    pixels = palette[chance.integers(0, colours, (20, 40))]
+    if opaque and mode == "RGBA":
+        pixels[..., 3] = 255
+    file = BytesIO()
+    Image.fromarray(pixels.squeeze(-1) if mode == "L" else pixels).save(file, "PNG")
+    before = b64encode(file.getvalue()).decode()
+    after = smaller_png(before)
+    assert len(after) <= len(before)
+    read = [Image.open(BytesIO(b64decode(text))).convert("RGBA") for text in (before, after)]
+    np.testing.assert_array_equal(*read)
