@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu.causality import check_causality
-from pixeledu.layers import DiagonalBiLSTM, MaskedConv2d, RowLSTM
+from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM
+from pixeledu.layers.gated import gate
 from pixeledu.models import GatedPixelCNN, PixelCNN, PixelRNN
 
 _LEVELS = 4
@@ -102,6 +103,64 @@ class _Unshifted(DiagonalBiLSTM):
         return left + right
 
 
+class _WrongSide(DiagonalBiLSTM):
+    def forward(self, x: Tensor) -> Tensor:
+        left, right = self.directions(x)
+        return left + F.pad(right.flip(-1)[:, :, :-1], (0, 0, 1, 0))
+
+
+def _unmasked() -> nn.Module:
+    model = _pixelcnn()
+    model.first = nn.Conv2d(1, 32, 3, padding="same").double()
+    model.blocks = nn.ModuleList()
+    return model
+
+
+def _transposed() -> Callable[[Tensor], Tensor]:
+    model = GatedPixelCNN(levels=_LEVELS, hidden=8, layers=3).double()
+    return lambda images: model(images.mT).mT
+
+
+def _gated() -> GatedPixelCNN:
+    return GatedPixelCNN(levels=_LEVELS, hidden=8, layers=2).double()
+
+
+def _lost_stream() -> nn.Module:
+    model = _gated()
+    for block in (model.first, *model.blocks):
+        nn.init.zeros_(block.link.weight)
+    return model
+
+
+class _OwnRow(GatedBlock):
+    def __init__(self):
+        super().__init__(1, 8, 7, "A")
+        self.vertical = nn.Conv2d(1, 16, (4, 7), padding=(0, 3))
+
+    def forward(self, vertical: Tensor, horizontal: Tensor) -> tuple[Tensor, Tensor]:
+        sums = self.vertical(F.pad(vertical, (0, 0, 3, 0)))  # (B, 2h, H, W): ends in the own row
+        gates = self.horizontal(horizontal) + self.link(sums)  # (B, 2h, H, W)
+        return gate(sums), self.expand(gate(gates))
+
+
+def _own_row() -> nn.Module:
+    model = _gated()
+    model.first = _OwnRow().double()
+    return model
+
+
+class _LookAhead(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.before, self.shifted = MaskedConv2d(1, 32, 7, "A"), MaskedConv2d(1, 32, 7, "A")
+        self.head = MaskedConv2d(32, _LEVELS, 1, "B")
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = images.double() / (_LEVELS - 1) * 2 - 1
+        left = F.pad(self.shifted(x)[..., 3:], (0, 3))  # (B, 32, H, W), three columns to the left
+        return self.head(F.relu(self.before(x) + left)).unsqueeze(2)  # (B, levels, 1, H, W)
+
+
 def _recurrent(cell: str, layer: type[nn.Module]) -> nn.Module:
     model = PixelRNN(cell, levels=_LEVELS, hidden=8, layers=1)
     model.blocks[0].lstm = layer(16, 8)
@@ -113,7 +172,7 @@ PLANTED_BUGS = {
         "No bug",
         "Nothing at or before the changed pixel changes, and everything after it does: causal and "
         "complete. It is a gated PixelCNN.",
-        lambda: GatedPixelCNN(levels=_LEVELS, hidden=8, layers=2).double(),
+        _gated,
     ),
     "mask-b-first": PlantedBug(
         "Mask B in the first layer",
@@ -156,5 +215,41 @@ PLANTED_BUGS = {
         "In the row of the changed pixel, its own output and those to its left change: the map "
         "from the right of a Diagonal BiLSTM knows what follows, until it is moved down by a row.",
         lambda: _recurrent("diagonal", _Unshifted),
+    ),
+    "unmasked": PlantedBug(
+        "Convolution without a mask",
+        "The pixel changes its own output and those all around it, and none further away: an "
+        "ordinary 3×3 convolution reads as far ahead as back. A mask has to close half of its window.",
+        _unmasked,
+    ),
+    "lost-stream": PlantedBug(
+        "Vertical stream lost",
+        "Nothing leaks, but only outputs in the row of the changed pixel change: the link that brings "
+        "what the rows above know is missing, so each row is drawn on its own.",
+        _lost_stream,
+    ),
+    "wrong-side": PlantedBug(
+        "Right-hand map on the wrong side",
+        "Nothing leaks. But change a pixel at the right edge: in the row below, outputs far to its left "
+        "stay as they are. The map from the right was moved down, and never flipped back.",
+        lambda: _recurrent("diagonal", _WrongSide),
+    ),
+    "transposed": PlantedBug(
+        "Rows and columns exchanged",
+        "All outputs to the right change, in the rows above too, and in its own column those below: "
+        "the model reads the image column by column. One pair of axes is exchanged.",
+        _transposed,
+    ),
+    "own-row": PlantedBug(
+        "Own row left in the vertical stack",
+        "In the row of the changed pixel, its own output and outputs on both sides change: the "
+        "vertical stack reads its own row of the image. Its first window must end one row higher.",
+        _own_row,
+    ),
+    "look-ahead": PlantedBug(
+        "Map shifted to the wrong side",
+        "Outputs up to two columns to the left change: a map was shifted by three columns, to the left in "
+        "place of the right, so a prediction reads what stands after it.",
+        lambda: _LookAhead().double(),
     ),
 }

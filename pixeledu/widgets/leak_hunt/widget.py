@@ -14,6 +14,7 @@ from pixeledu.widgets.leak_hunt.planted_bugs import PLANTED_BUGS, responses
 _CONSTANTS = constants_of("leak_hunt")
 _SIZES = _CONSTANTS["sizes"]
 SPEEDS = tuple(_CONSTANTS["speeds"])
+OFFERED = 8  # names to choose from
 HUNTED = ("mask-b-first", "scrambled", "none", "unshifted", "centre-row", "batch-norm")
 _LONGEST = _CONSTANTS["longest"]  # pixels in a row or column, at most
 
@@ -21,7 +22,7 @@ _Anything = traitlets.TraitType  # of any type: `LeakHunt` checks it, in the pro
 
 
 class LeakHunt(PageWidget):
-    """A game: six small models, some of which see what they must not. Name the bug of each.
+    """A game: small models, some of which see what they must not. Name the bug of each.
 
     The map shows which outputs of a model change when one pixel of its input is changed; the
     models are real, each with a real bug planted in it or none, and what is shown was measured with
@@ -38,9 +39,10 @@ class LeakHunt(PageWidget):
     from Python too; `score` counts.
 
     Args:
-        hunted: the models in their order, by name: "none" (no bug), "mask-b-first",
-            "mask-a-everywhere", "centre-row", "mirrored", "batch-norm", "scrambled" or "unshifted".
-            All eight are on offer as names, whichever of them are hunted.
+        hunted: up to eight models in their order, by name: "none" (no bug), "mask-b-first",
+            "mask-a-everywhere", "centre-row", "mirrored", "batch-norm", "scrambled", "unshifted",
+            "unmasked", "lost-stream", "wrong-side", "transposed", "own-row" or "look-ahead". Eight
+            names are on offer: those of the hunted, filled up in the order of this list.
         height, width: rows and columns of the image, from 3 to 10.
     Raises:
         ValueError: an argument is out of range.
@@ -63,17 +65,17 @@ class LeakHunt(PageWidget):
             if whole_number(name, value, least=3) > _LONGEST:
                 raise ValueError(f"{name} must be at most {_LONGEST}, got {value}")
         self._hunted = _names(hunted)
-        self._depends = _measured(height, width)
+        self._depends = _measured(_offered(self._hunted), height, width)
         models = [
             {
                 "name": name,
-                "title": bug.title,
-                "explains": bug.explains,
-                "depends": base64(np.packbits(self._depends[name])),
+                "title": PLANTED_BUGS[name].title,
+                "explains": PLANTED_BUGS[name].explains,
+                "depends": base64(np.packbits(depends)),
             }
-            for name, bug in PLANTED_BUGS.items()
+            for name, depends in self._depends.items()
         ]
-        order = [list(PLANTED_BUGS).index(name) for name in self._hunted]
+        order = [list(self._depends).index(name) for name in self._hunted]
         data = {"height": height, "width": width, "models": models, "hunted": order}
         super().__init__(data=data)
         self.answers = [[] for _ in self._hunted]
@@ -122,11 +124,11 @@ class LeakHunt(PageWidget):
         value, count = proposal["value"], len(self._hunted)
         lists = isinstance(value, list | tuple) and len(value) == count
         if not lists or not all(
-            isinstance(tried, list | tuple) and all(name in PLANTED_BUGS for name in tried)
+            isinstance(tried, list | tuple) and all(name in self._depends for name in tried)
             for tried in value
         ):
             raise ValueError(
-                f"answers must hold {count} lists of names out of {list(PLANTED_BUGS)}, got {value!r}"
+                f"answers must hold {count} lists of names out of {list(self._depends)}, got {value!r}"
             )
         return [list(dict.fromkeys(tried)) for tried in value]
 
@@ -158,19 +160,26 @@ class LeakHunt(PageWidget):
 
 
 def _names(hunted) -> tuple[str, ...]:
-    if not isinstance(hunted, list | tuple) or not 1 <= len(hunted) <= len(PLANTED_BUGS):
-        raise ValueError(f"hunted must be 1 to {len(PLANTED_BUGS)} names of models, got {hunted!r}")
+    if not isinstance(hunted, list | tuple) or not 1 <= len(hunted) <= OFFERED:
+        raise ValueError(f"hunted must be 1 to {OFFERED} names of models, got {hunted!r}")
     for name in hunted:
         if name not in PLANTED_BUGS:
             raise ValueError(f"hunted must hold names out of {list(PLANTED_BUGS)}, got {name!r}")
     return tuple(hunted)
 
 
-def _measured(height: int, width: int) -> dict[str, np.ndarray]:
+def _offered(hunted: tuple[str, ...]) -> list[str]:
+    """The names to choose from: those of the hunted, and others so that there are always as many."""
+    others = [name for name in PLANTED_BUGS if name not in hunted]
+    chosen = {*hunted, *others[: OFFERED - len(set(hunted))]}
+    return [name for name in PLANTED_BUGS if name in chosen]
+
+
+def _measured(names: list[str], height: int, width: int) -> dict[str, np.ndarray]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the sums in one order
     try:
-        return {name: responses(name, height, width) for name in PLANTED_BUGS}
+        return {name: responses(name, height, width) for name in names}
     finally:
         torch.set_num_threads(threads)
 

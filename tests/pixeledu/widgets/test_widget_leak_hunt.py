@@ -7,9 +7,12 @@ from base64 import b64decode
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pixeledu.widgets import LeakHunt
 from pixeledu.widgets.leak_hunt.planted_bugs import PLANTED_BUGS, responses
+from pixeledu.widgets.leak_hunt.widget import OFFERED
 
 HEIGHT, WIDTH = 5, 7
 PIXELS = HEIGHT * WIDTH
@@ -81,6 +84,49 @@ def test_an_unshifted_map_leaks_to_the_left_but_not_from_the_last_column(measure
     np.testing.assert_array_equal(leaks[~last], ((down == 0) & ~LATER)[~last])
 
 
+def test_without_a_mask_a_window_of_three_leaks_around_the_pixel_and_no_further(measured):
+    down, right = rows_and_columns()
+    window = (abs(down) <= 1) & (abs(right) <= 1)
+    np.testing.assert_array_equal(measured["unmasked"], window)
+
+
+def test_a_lost_vertical_stream_leaves_each_row_on_its_own(measured):
+    down, right = rows_and_columns()
+    np.testing.assert_array_equal(measured["lost-stream"], (down == 0) & (right > 0))
+
+
+def test_a_map_on_the_wrong_side_leaks_nothing_and_misses_the_far_left_below_the_right_edge(
+    measured,
+):
+    down, right = rows_and_columns()
+    missed = LATER & ~measured["wrong-side"]
+    assert not (measured["wrong-side"] & ~LATER).any()
+    assert missed.any()
+    assert (down[missed] == 1).all()
+    assert (right[missed] <= -4).all()  # up to three the first layer sees for itself
+
+
+def test_exchanged_axes_make_a_model_read_down_the_columns(measured):
+    down, right = rows_and_columns()
+    np.testing.assert_array_equal(measured["transposed"], (right > 0) | ((right == 0) & (down > 0)))
+
+
+def test_an_own_row_that_is_left_in_leaks_to_both_sides_of_its_row(measured):
+    down, right = rows_and_columns()
+    leaks = measured["own-row"] & ~LATER
+    assert not (LATER & ~measured["own-row"]).any()
+    assert leaks[(down == 0) & (right <= 0) & (right >= -3)].all()
+    assert not leaks[down != 0].any()
+
+
+def test_a_map_shifted_to_the_wrong_side_looks_two_columns_ahead(measured):
+    down, right = rows_and_columns()
+    columns = np.arange(PIXELS) % WIDTH
+    leaks = measured["look-ahead"] & ~LATER
+    seen = (down == 0) & (right <= 0) & (right >= -2) & (columns[None] + 3 < WIDTH)
+    np.testing.assert_array_equal(leaks & (down == 0), seen)
+
+
 def test_each_pair_of_models_can_be_told_apart(measured):
     names = list(measured)
     for i, name in enumerate(names):
@@ -101,7 +147,7 @@ def test_building_models_leaves_the_random_numbers_of_the_caller_alone():
 
 
 def test_the_page_gets_what_was_measured(hunt, measured):
-    assert [model["name"] for model in hunt.data["models"]] == list(PLANTED_BUGS)
+    assert len(hunt.data["models"]) == OFFERED
     for model in hunt.data["models"]:
         packed = np.frombuffer(b64decode(model["depends"]), np.uint8)
         bits = np.unpackbits(packed)[: PIXELS**2].reshape(PIXELS, PIXELS)
@@ -121,6 +167,15 @@ def test_the_html_carries_the_state_that_the_live_widget_has(hunt):
     live = hunt.get_state()
     names = ("data", "shown", "position", "answers", "speed")
     assert state == {name: live[name] for name in names}
+
+
+@given(st.lists(st.sampled_from(list(PLANTED_BUGS)), min_size=1, max_size=OFFERED))
+def test_whatever_is_hunted_is_on_offer_among_eight_names(hunted):
+    hunt = LeakHunt(tuple(hunted), height=3, width=3)
+    names = [model["name"] for model in hunt.data["models"]]
+    assert len(names) == OFFERED
+    assert names == [name for name in PLANTED_BUGS if name in names]
+    assert [names[i] for i in hunt.data["hunted"]] == hunted
 
 
 # ---- what Python sets, and what is refused -----------------------------------------------------
@@ -148,6 +203,7 @@ def test_what_changes_can_be_asked_for(hunt, measured):
     [
         ({"hunted": ()}, "hunted must be 1 to 8 names of models"),
         ({"hunted": "none"}, "hunted must be 1 to 8 names of models, got 'none'"),
+        ({"hunted": ("none",) * 9}, "hunted must be 1 to 8 names of models"),
         ({"hunted": ("none", "gru")}, "hunted must hold names out of .*, got 'gru'"),
         ({"height": 2}, "height must be a whole number of at least 3, got 2"),
         ({"width": 11}, "width must be at most 10, got 11"),
