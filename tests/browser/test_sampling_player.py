@@ -211,6 +211,11 @@ def test_each_step_shows_what_was_drawn_and_how_likely_it_was(visit, gallery, na
         nats = -np.log([flat[s, values[s]] for s in steps[: step + 1]]).sum()
         assert float(re.search(r"so far: ([\d.]+) nats", text)[1]) == pytest.approx(nats, abs=0.051)
         assert f"value {step + 1} of {len(steps)}" in text
+        chain = player.group.locator(".pixeledu-chain").all_inner_texts()
+        if channels == 1:
+            assert chain == []
+        else:
+            assert chain[0].count("p(") == sum(s // 3 == place // 3 for s in steps[: step + 1])
 
         drawn = known | (np.arange(values.size) <= place)
         shades = np.where(drawn, np.rint(values * (255 / (trace.levels - 1))), 0)

@@ -3,7 +3,7 @@
 
 import { barChart } from "../shared/bar_chart.js";
 import { element } from "../shared/page.js";
-import { describe, distribution, locate, probability, tempered } from "../shared/replay.js";
+import { chainRule, describe, distribution, locate, probability, tempered } from "../shared/replay.js";
 import constants from "./constants.json" with { type: "json" };
 
 /**
@@ -31,13 +31,15 @@ export function readoutOf(replay) {
   const given = known.includes(1)
     ? [element("span.pixeledu-quiet", {}, "Pixels inside the blue line were given.")]
     : [];
-  const node = element("p.pixeledu-readout", { "aria-atomic": "true" }, ...lines, ...given);
+  const chain = replay.channels > 1 ? [element("span.pixeledu-chain")] : [];
+  const node = element("p.pixeledu-readout", { "aria-atomic": "true" }, ...lines, ...chain, ...given);
   const show = (step) => {
     const soFar = `−log p so far: ${total[step].toFixed(1)} nats`;
     const count = `value ${step + 1} of ${steps.length}`;
     [...describe(replay, step), `${soFar} · ${count}`].forEach((text, i) => {
       lines[i].textContent = text;
     });
+    for (const line of chain) line.textContent = chainRule(replay, step);
   };
   return { node, show };
 }

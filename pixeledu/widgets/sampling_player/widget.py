@@ -188,11 +188,17 @@ class SamplingPlayer(PageWidget):
             f'<img src="data:image/png;base64,{_png(self._images[0], self.data["levels"])}" '
             f'alt="{about}, {height}×{width} pixels, finished" style="display:block;'
             f'padding:0;width:{shown}px;max-width:100%;image-rendering:pixelated"></div>'
-            f'<p style="flex:1 1 240px;margin:0;min-height:{280 if self.data["known"] else 260}px">'
+            f'<p style="flex:1 1 240px;margin:0;min-height:{self._panel_height()}px">'
             f"The finished picture: {about}. With JavaScript, or in a running notebook, this "
             "figure replays how it was drawn, pixel by pixel.</p>"
             f"{ROOM_FOR_CONTROLS}</div>"
         )
+
+    def _panel_height(self) -> int:
+        """Pixels of what stands beside the picture."""
+        tall = 260 + (20 if self.data["known"] else 0)
+        tall += _SIZES["chain_height"] if self.data["channels"] > 1 else 0
+        return tall + (_SIZES["temperature_height"] if self.temperature is not None else 0)
 
     def _fallback_of_several(self, about: str) -> str:
         height, width, _ = self._images[0].shape
@@ -208,17 +214,15 @@ class SamplingPlayer(PageWidget):
             f'overflow:hidden;font-size:14px">{escape(name)}</p></div>'
             for name, image in zip(names, self._images, strict=True)
         )
-        tall = 260 + (20 if self.data["known"] else 0)
-        tall += _SIZES["temperature_height"] if self.temperature is not None else 0
         # Laid out like the figure that replaces it, so that nothing on the page moves.
         return (
             f'<div style="{ROW};padding:17px">'
             f'<div style="flex:0 1 {_PICTURE}px"><div style="display:grid;'
             f"gap:{_SIZES['gap']}px;"
             f'grid-template-columns:repeat({columns},minmax(0,{most}px))">{pictures}</div></div>'
-            f'<p style="flex:1 1 240px;margin:0;min-height:{tall}px">The finished pictures: '
-            f"{about}. With JavaScript, or in a running notebook, this figure replays how they "
-            "were drawn, pixel by pixel.</p>"
+            f'<p style="flex:1 1 240px;margin:0;min-height:{self._panel_height()}px">'
+            f"The finished pictures: {about}. With JavaScript, or in a running notebook, this "
+            "figure replays how they were drawn, pixel by pixel.</p>"
             f"{ROOM_FOR_CONTROLS}</div>"
         )
 

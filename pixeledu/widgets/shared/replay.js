@@ -138,6 +138,27 @@ export function describe(replay, step) {
   return [`pixel (row ${row}, column ${column})${colour}`, `drawn ${value}, probability ${p}`];
 }
 
+/**
+ * The chain rule inside a colour pixel, up to a step: the factors of the colours drawn so far, and
+ * their product. Given colours are no factors: the others depend on them.
+ */
+export function chainRule({ channels, image, known, nats, steps }, step) {
+  const first = steps[step] - (steps[step] % channels);
+  const says = (place) => `${"RGB"[place - first]} = ${image[place]}`;
+  const [factors, numbers] = [[], []];
+  let sum = 0;
+  for (let place = first; place <= steps[step]; place++) {
+    if (known[place]) continue;
+    const at = stepAt({ steps }, place);
+    const before = Array.from({ length: place - first }, (_, i) => says(first + i));
+    factors.push(`p(${[says(place), before.join(", ")].filter(Boolean).join(" | ")})`);
+    numbers.push(probability(Math.exp(-nats[at])));
+    sum += nats[at];
+  }
+  const product = numbers.length > 1 ? [numbers.join(" · "), probability(Math.exp(-sum))] : numbers;
+  return [factors.join(" "), ...product].join(" = ");
+}
+
 /** Paint the picture at a step into RGBA bytes: nothing where a pixel is still to come. */
 export function paint({ image, known, channels, levels, steps }, step, rgba) {
   for (let place = 0; place < image.length; place++) {

@@ -192,6 +192,28 @@ test("a step is described by pixel, colour, value and probability", () => {
   ]);
 });
 
+test("the chain rule of a pixel has a factor for each colour drawn so far", () => {
+  const image = Uint8Array.from([0, 1, 1, 0, 1, 0]);
+  const nats = Float32Array.from([0.5, 0.26, 0.3].map((p) => -Math.log(p)));
+  const data = {
+    height: 1, width: 2, channels: 3, levels: 2, bar_width: 1,
+    image: base64(image), nats: base64(nats), bars: "",
+  };
+  const known = base64(Uint8Array.from([0b11100000]));
+  const drawn = replays.unpack({ ...data, known });
+  assert.deepEqual([0, 1, 2].map((step) => replays.chainRule(drawn, step)), [
+    "p(R = 0) = 0.50",
+    "p(R = 0) p(G = 1 | R = 0) = 0.50 · 0.26 = 0.13",
+    "p(R = 0) p(G = 1 | R = 0) p(B = 0 | R = 0, G = 1) = 0.50 · 0.26 · 0.30 = 0.039",
+  ]);
+  const someAreGiven = replays.unpack({ ...data, known: base64(Uint8Array.from([0b11010000])) });
+  assert.deepEqual([0, 1, 2].map((step) => replays.chainRule(someAreGiven, step)), [
+    "p(B = 1 | R = 0, G = 1) = 0.50",
+    "p(G = 1 | R = 0) = 0.26",
+    "p(G = 1 | R = 0) p(B = 0 | R = 0, G = 1) = 0.26 · 0.30 = 0.078",
+  ]);
+});
+
 test("damaged data are refused with a reason, whatever the damage", () => {
   const { data } = EXAMPLES.find(({ data }) => data.levels === 5 && data.height > 2);
   replays.unpack(data);
