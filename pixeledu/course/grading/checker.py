@@ -61,17 +61,26 @@ def check_submission(plan: dict) -> dict[str, tuple[str, str]]:
             except ConnectionBroken as error:
                 results[task["id"]] = (NOT_CHECKED, str(error))
                 continue
-            result, ran = _in_a_child(plan["setup"], task, earlier, process)
+            result, ran = check_task(plan["setup"], task, earlier, process)
             results[task["id"]] = result
             if ran:
                 earlier[task["answer"]] = task["seconds"]
     return results
 
 
-def _in_a_child(
+def check_task(
     setup: str, task: dict, earlier: dict[str, int], process: AnswerProcess
 ) -> tuple[tuple[str, str], bool]:
-    """Check an answer in a process forked for it; also says whether the answer did no harm."""
+    """Check an answer in a process forked for it.
+
+    Args:
+        setup: code that runs before every answer.
+        task: one of those of `check_submission`.
+        earlier: earlier answers that run before it, and the seconds that each may take.
+        process: runs the answers.
+    Returns:
+        What became of it and a text; and whether the answer did no harm to those after it.
+    """
     limits = process.isolation.limits
     reading, writing = os.pipe()
     child = os.fork()

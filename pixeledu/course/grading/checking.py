@@ -16,6 +16,18 @@ from pixeledu.course.isolation.isolation import Isolation, environment
 from pixeledu.course.notebooks import mark_of, source_of
 
 
+def plan_of(task: str, roles: dict, answer: str) -> dict:
+    """What `checker` needs to know of a task and an answer; `roles` are the cells of the task."""
+    return {
+        "id": task,
+        "given": source_of(roles["given"]) if "given" in roles else "",
+        "names": mark_of(roles["answer"])["names"],
+        "seconds": mark_of(roles["answer"])["seconds"],
+        "check": source_of(roles["check"]),
+        "answer": answer,
+    }
+
+
 class CheckingProcesses:
     """Processes that check submissions, each of them one after the other.
 
@@ -42,14 +54,7 @@ class CheckingProcesses:
             "isolation": dataclasses.asdict(self.isolation),
             "setup": self.reference.setup(),
             "tasks": [
-                {
-                    "id": task,
-                    "given": source_of(roles["given"]) if "given" in roles else "",
-                    "names": mark_of(roles["answer"])["names"],
-                    "seconds": mark_of(roles["answer"])["seconds"],
-                    "check": source_of(roles["check"]),
-                    "answer": answers[task],
-                }
+                plan_of(task, roles, answers[task])
                 for task, roles in self.reference.tasks.items()
                 if task in answers
             ],

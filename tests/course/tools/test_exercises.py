@@ -15,8 +15,10 @@ from nbgrader.preprocessors import ClearSolutions
 from right_answers import right_answers
 from traitlets.config import Config
 
-from pixeledu.course.grading.grades import FAILED, NOT_ATTEMPTED, PASSED, grade_folder
+from pixeledu.course.grading.checker import FAILED, PASSED, check_task
+from pixeledu.course.grading.checking import plan_of
 from pixeledu.course.grading.submissions import read_reference, read_submission, take_answers
+from pixeledu.course.isolation.answer_process import AnswerProcess
 from pixeledu.course.isolation.isolation import find_walls
 from pixeledu.course.notebooks import mark_of, source_of
 
@@ -37,30 +39,30 @@ def notebook(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_every_answer_has_one_verdict_in_its_notebook_and_in_grading(source, tmp_path):
+def test_every_answer_has_one_verdict_in_its_notebook_and_in_grading(source):
     chapter = read_chapter(source)
-    assert faults(chapter) == []  # in the notebook solutions pass, and wrong answers fail
-    answers = {}
-    for task in chapter.tasks:
-        right = right_answers(task)
-        answers[task.id] = [(PASSED, task.solution), *((PASSED, code) for code in right.values())]
-        answers[task.id] += [(FAILED, wrong.code) for wrong in task.wrong]
-        stored = text_of(check_of(chapter, task))
-        for name, code in right.items():
-            outcome = run_task(chapter, task, code)
-            assert (outcome.printed, outcome.error) == (stored, ""), (task.id, name)
-    handed_out = notebook(EXERCISES / f"{source.stem}.ipynb")
-    for number in range(max(map(len, answers.values()))):
-        some = {task: own[number][1] for task, own in answers.items() if number < len(own)}
-        (tmp_path / f"{number}.ipynb").write_text(json.dumps(filled(handed_out, some)))
-    folder = grade_folder(tmp_path, EXERCISES, find_walls([EXERCISES]), source.stem)
-    for one in folder.graded:
-        for grade in one.grades:
-            own = answers[grade.task]
-            expected, code = own[int(one.student)] if int(one.student) < len(own) else ("", "")
-            expected = expected or NOT_ATTEMPTED
-            assert grade.status == expected, (grade, code)
-            assert (grade.message == "") == (expected != FAILED)
+    reference = read_reference(EXERCISES / f"{source.stem}.ipynb")
+    stored = {task.id: text_of(check_of(chapter, task)) for task in chapter.tasks}
+    assert faults(chapter, stored) == []  # in the notebook solutions pass, and wrong answers fail
+    # All answers in one process, one after the other: those of a learner come so, too.
+    with AnswerProcess(reference.setup(), find_walls([EXERCISES])) as process:
+        for task in chapter.tasks:
+
+            def status(answer: str, task=task) -> tuple[str, str]:
+                process.start()
+                plan = plan_of(task.id, reference.tasks[task.id], answer)
+                result, _ = check_task(reference.setup(), plan, {}, process)
+                return result
+
+            assert status(task.solution) == (PASSED, "")
+            for name, answer in right_answers(task).items():
+                outcome = run_task(chapter, task, answer)
+                assert (outcome.printed, outcome.error) == (stored[task.id], ""), (task.id, name)
+                assert status(answer) == (PASSED, ""), (task.id, name)
+            for wrong in task.wrong:
+                verdict, message = status(wrong.code)
+                assert verdict == FAILED, (task.id, wrong.name, message)
+                assert message, (task.id, wrong.name)
 
 
 def check_of(chapter: Chapter, task: Task) -> dict:
