@@ -89,8 +89,13 @@ def models_for_page(models, size, longest: int, classes=None) -> list[tuple[dict
         description |= {key: config[key] for key in ("channels", "levels")}
         if config.get("classes") is not None:
             description["classes"] = _checked_names(names, config["classes"], name)
-        if config.get("guide") is not None:
-            description["guide"] = config["guide"]
+        if (factor := config.get("guide")) is not None:
+            if height % factor or width % factor:
+                raise ValueError(
+                    f"size must be a multiple of {factor} for {name!r}, which draws from a picture "
+                    f"{factor} times smaller, got {(height, width)}"
+                )
+            description["guide"] = factor
         found.append((description, content))
     return found
 

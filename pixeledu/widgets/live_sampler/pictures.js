@@ -5,7 +5,7 @@ import { element } from "../shared/page.js";
 import { describe, stepAt } from "../shared/replay.js";
 import { largePicture, smallPictures } from "./canvases.js";
 import { pixelsUnder } from "./painting.js";
-import { MANY } from "./scene.js";
+import { EACH } from "./scene.js";
 
 const HELP =
   "The arrow keys move a frame; Space does there what the tool says, and with Shift the arrows do so too.";
@@ -34,24 +34,38 @@ export function onePicture({ scene, strokes, transport, toolbox, shown, about })
       const drawn = place < shown() ? `drawn, ${values}` : "not drawn yet";
       return `Row ${row}, column ${column}: ${drawn}`;
     },
+    about: () => classNameOf(scene, scene.current(), "Class: "),
   });
   large.node.setAttribute("aria-describedby", about);
   const show = (step) => {
     const replay = scene.current();
     large.show(replay, replay.blank ? -1 : step);
-    large.node.setAttribute("aria-label", `${scene.entry().title}. ${HELP}`);
+    const name = classNameOf(scene, replay, ", ");
+    large.node.setAttribute("aria-label", `${scene.entry().title}${name}. ${HELP}`);
   };
   return { nodes: [large.node, large.says], show, showOne() {} };
+}
+
+/** The name of a picture's class behind some words; empty where it has none, or none is drawn yet. */
+function classNameOf(scene, replay, words) {
+  const name = scene.classes()?.[replay?.label];
+  return name === undefined ? "" : `${words}${name}`;
 }
 
 /** Many small pictures, as `onePicture`; pressing one calls `choose(i)`. */
 export function manyPictures({ scene, transport, choose }) {
   const { height, width } = scene.drawing.shape;
-  const small = smallPictures(height, width, MANY, choose);
+  const count = scene.count();
+  const names = scene.label() === EACH ? scene.classes() : null;
+  const small = smallPictures(height, width, count, names, choose);
   const says = element("p.pixeledu-spot.pixeledu-quiet", {}, "Choose one to look at it alone.");
-  const showOne = (i) => small.show(i, scene.drawing.pictures[i], transport.position());
+  const showOne = (i) => {
+    if (i >= count) return;
+    const replay = scene.drawing.pictures[i];
+    small.show(i, replay, transport.position(), classNameOf(scene, replay, ""));
+  };
   const show = () => {
-    for (let i = 0; i < MANY; i++) showOne(i);
+    for (let i = 0; i < count; i++) showOne(i);
   };
   return { nodes: [small.node, says], show, showOne };
 }

@@ -9,8 +9,13 @@ import constants from "./constants.json" with { type: "json" };
 
 export const MANY = constants.many; // pictures at once
 export const SEEDS = 2 ** 32;
+/** The label that gives each picture a class of its own, one after the other. */
+export const EACH = constants.each_class;
 /** The traits of which the pictures are made. */
-export const SOURCES = ["models", "weights", "model", "seed", "image", "sixteen", "temperature", "given"];
+export const SOURCES = [
+  ...["models", "weights", "model", "seed", "image", "sixteen", "temperature", "given"],
+  ...["label", "guides"],
+];
 
 // One drawer serves all figures of a page. Where the site has a worker for it, its host says so.
 let drawer = null;
@@ -25,7 +30,10 @@ function weightsOf(model, name) {
   return { id: numbers.get(weights), weights };
 }
 
-/** The models to choose from: { name, title, height, width, channels, levels } each. */
+/**
+ * The models to choose from: { name, title, height, width, channels, levels, classes, guide } each;
+ * `classes` are names or null, `guide` is how many times smaller the guide is, or null.
+ */
 export function listedModels(list) {
   if (!Array.isArray(list) || !list.length) throw new Error("models should be a list of at least one");
   return list.map((one) => ({
@@ -35,6 +43,8 @@ export function listedModels(list) {
     width: whole(one?.width, 1, constants.longest, "width"),
     channels: whole(one?.channels, 1, 16, "channels"),
     levels: whole(one?.levels, 2, 256, "levels"),
+    classes: Array.isArray(one?.classes) ? one.classes.map(String) : null,
+    guide: one?.guide == null ? null : whole(one.guide, 2, constants.longest, "guide"),
   }));
 }
 
@@ -57,6 +67,23 @@ export function sceneOf(model, changed, request = null) {
   const temperature = () => within(model.get("temperature"), ...constants.temperatures, 1);
   const many = () => model.get("sixteen") === true;
   const number = () => Math.trunc(within(model.get("image"), 0, MANY - 1, 0));
+  const classes = () => entry().classes;
+  /** The class that is asked for: a number, `EACH`, or null where each picture draws its own first. */
+  const label = () => {
+    const [asked, names] = [model.get("label") ?? null, classes()];
+    const known = asked === EACH || (Number.isInteger(asked) && asked >= 0 && asked < names?.length);
+    return names && known ? asked : null;
+  };
+  const labelOf = (i) => (label() === EACH ? i % classes().length : label());
+  /** How many pictures are shown at once. */
+  const count = () => (label() === EACH ? Math.min(MANY, classes().length) : MANY);
+  /** The smaller picture that picture i is drawn from; null where a model needs none. */
+  const guideOf = (i) => {
+    if (!entry().guide) return null;
+    const guides = model.get("guides");
+    if (!Array.isArray(guides) || !guides.length) throw new Error("guides are missing");
+    return guides[i % guides.length];
+  };
   const nextSeed = () => (seed() + 1) % SEEDS;
   const save = (changes) => {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
@@ -77,7 +104,8 @@ export function sceneOf(model, changed, request = null) {
       const { id, weights } = weightsOf(model, name);
       const size = height * width * channels;
       const given = givenFrom(model.get("given"), size, levels);
-      const state = { ...shape, id, seed: seed(), temperature: temperature(), given };
+      const depends = { label: label(), guide: guideOf(0) && model.get("guides") };
+      const state = { ...shape, id, seed: seed(), temperature: temperature(), given, ...depends };
       const key = JSON.stringify(state);
       if (drawing.key === key) return;
       const before = drawing.problem ? null : current();
@@ -90,7 +118,7 @@ export function sceneOf(model, changed, request = null) {
   /** The number of the picture that is wanted next; null if all that are to be seen are there. */
   const missing = () => {
     if (drawing.problem) return null;
-    const wanted = [number(), ...(many() ? Array(MANY).keys() : [])];
+    const wanted = [number(), ...(many() ? Array(count()).keys() : [])];
     return wanted.find((i) => !drawing.pictures[i]) ?? null;
   };
   /** Ask for the next picture; false if none is missing. */
@@ -102,11 +130,13 @@ export function sceneOf(model, changed, request = null) {
     if (awaiting === asked) return true;
     awaiting = asked;
     drawer ??= drawerWith(globalThis.pixeleduEngine);
-    (request ?? drawer.request)({ ...job, image }, () => awaiting === asked, (result) => {
+    const [itsLabel, guide] = [labelOf(image), guideOf(image)];
+    const its = { ...job, image, label: itsLabel, guide };
+    (request ?? drawer.request)(its, () => awaiting === asked, (result) => {
       if (awaiting === asked) awaiting = null;
       if (drawing.key !== key) return;
       if (result.problem) drawing = { problem: result.problem };
-      else drawing.pictures[image] = replayOf(shape, given, result);
+      else drawing.pictures[image] = { ...replayOf(shape, given, result), label: result.label, guide };
       changed(result.problem ? null : image);
     });
     return true;
@@ -116,13 +146,16 @@ export function sceneOf(model, changed, request = null) {
     if (drawing.problem) return;
     const images = {};
     drawing.pictures.forEach(({ image }, i) => (images[i] = btoa(String.fromCharCode(...image))));
-    save({ drawn: { of: [entry().name, seed(), temperature(), drawing.given ?? []], images } });
+    const of = [entry().name, seed(), temperature(), drawing.given ?? []];
+    if (classes()) of.push(label());
+    save({ drawn: { of, images } });
   };
   return {
     get drawing() {
       return drawing;
     },
     ...{ entry, seed, temperature, many, number, nextSeed, save, current, missing },
+    ...{ classes, label, labelOf, count },
     ...{ refresh, drawNext, tell },
   };
 }

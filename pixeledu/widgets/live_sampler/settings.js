@@ -1,7 +1,7 @@
 // The settings of the live sampler: which model draws, and with what chances.
 
 import { element } from "../shared/page.js";
-import { listedModels, SEEDS } from "./scene.js";
+import { EACH, listedModels, SEEDS } from "./scene.js";
 import constants from "./constants.json" with { type: "json" };
 
 /** A slider or a field whose keys are its own: elsewhere in the figure they lead through the steps. */
@@ -26,15 +26,51 @@ export function foldOf(title, ...nodes) {
   return element("details.pixeledu-fold", { open }, head, ...nodes);
 }
 
-/** Model, seed and temperature. */
-export function settingsOf(model, scene) {
+/**
+ * Which class is drawn, and a button for one of each, which calls `oneOfEach()`. Models without classes
+ * leave its place empty, so that nothing moves when another model is chosen.
+ */
+function classesOf({ save, classes, label, many }, oneOfEach) {
+  const choose = () => {
+    const asked = choice.value === "" ? null : Number(choice.value);
+    save({ label: choice.value === EACH ? EACH : asked });
+  };
+  const choice = element("select", { "aria-label": "Class", onchange: choose });
+  const button = buttonOf("One of each class", oneOfEach);
+  const labelled = element("label", {}, element("span", {}, "Class"), choice);
+  const node = element("div.pixeledu-ink.pixeledu-classes", {}, labelled, button);
+  let listed = null;
+  const show = () => {
+    const names = classes();
+    node.style.visibility = names ? "" : "hidden";
+    if (JSON.stringify(names) !== listed) {
+      listed = JSON.stringify(names);
+      const all = [["", "Any class"], ...(names ?? []).entries(), [EACH, "Each in turn"]];
+      choice.replaceChildren(...all.map(([value, name]) => element("option", { value }, name)));
+    }
+    choice.value = label() ?? "";
+    button.setAttribute("aria-pressed", String(label() === EACH && many()));
+  };
+  return { node, show };
+}
+
+/** Model, class, seed and temperature. */
+export function settingsOf(model, scene, oneOfEach) {
   const { save } = scene;
-  const titles = listedModels(model.get("models"));
+  const listed = listedModels(model.get("models"));
+  const classed = listed.some(({ classes }) => classes);
+  const chooseModel = () => {
+    const names = scene.classes();
+    save({ model: choice.value });
+    // A class of one set of images means nothing in another.
+    if (JSON.stringify(scene.classes()) !== JSON.stringify(names)) save({ label: null });
+  };
   const choice = element(
     "select",
-    { "aria-label": "Model", onchange: () => save({ model: choice.value }) },
-    ...titles.map(({ name, title }) => element("option", { value: name }, title)),
+    { "aria-label": "Model", onchange: chooseModel },
+    ...listed.map(({ name, title }) => element("option", { value: name }, title)),
   );
+  const classes = classesOf(scene, oneOfEach);
   const seed = inputOf(
     { type: "number", min: 0, max: SEEDS - 1, step: 1, "aria-label": "Seed" },
     (value) => save({ seed: Math.trunc(Math.min(Math.max(value, 0), SEEDS - 1)) }),
@@ -46,17 +82,19 @@ export function settingsOf(model, scene) {
   );
   const says = element("span");
   const node = foldOf(
-    "Model, seed, temperature",
+    classed ? "Model, class, seed, temperature" : "Model, seed, temperature",
     element(
       "div.pixeledu-settings",
       {},
       choice,
+      ...(classed ? [classes.node] : []),
       element("label", {}, element("span", {}, "Seed"), seed),
       element("label", {}, says, slider),
     ),
   );
   const show = () => {
     choice.value = scene.entry().name;
+    classes.show();
     seed.value = scene.seed();
     slider.value = scene.temperature();
     says.textContent = `Temperature ${scene.temperature().toFixed(2)}`;

@@ -1,25 +1,51 @@
 // What a pointer or the Space key does in the picture of the live sampler, and with which pen.
 
 import { element } from "../shared/page.js";
+import { listedModels } from "./scene.js";
 import { buttonOf, foldOf, inputOf } from "./settings.js";
 import constants from "./constants.json" with { type: "json" };
 
-/** The ink: a grey level, or a colour for a model of colours. `value()` is a level for each colour. */
-function inkOf({ channels, levels }) {
+let palettes = 0; // on this page
+
+/** The level of each colour that comes closest to a colour such as "#ff8000". */
+function levelsOf(colour, levels) {
+  return [1, 3, 5].map((at) => Math.round(((levels - 1) * parseInt(colour.slice(at, at + 2), 16)) / 255));
+}
+
+/**
+ * The ink: a grey level, or a colour for a model of colours, one of a `palette` or any other. `value()`
+ * is a level for each colour; `chosen()` is called when a colour of the palette is chosen.
+ */
+function inkOf({ channels, levels }, chosen) {
   const says = element("span", {}, "Ink");
-  if (channels === 3) {
-    const field = inputOf({ type: "color", value: "#ffffff", "aria-label": "Ink" }, () => {});
-    const value = () => [1, 3, 5].map((at) => {
-      return Math.round(((levels - 1) * parseInt(field.value.slice(at, at + 2), 16)) / 255);
-    });
-    return { node: element("label", {}, says, field), value };
-  }
+  if (channels === 3) return colourInkOf(levels, says, chosen);
   const most = levels - 1;
   const range = { type: "range", min: 0, max: most, value: most, step: 1, "aria-label": "Ink" };
   const slider = inputOf(range, () => (says.textContent = `Ink ${slider.value}`));
   says.textContent = `Ink ${most}`;
   const value = () => new Array(channels).fill(Number(slider.value));
-  return { node: element("label", {}, says, slider), value };
+  return { node: element("label", {}, says, slider), palette: [], value };
+}
+
+function colourInkOf(levels, says, chosen) {
+  const group = `pixeledu-palette-${(palettes += 1)}`;
+  const palette = Object.entries(constants.swatches).map(([name, colour]) => {
+    const shown = levelsOf(colour, levels).map((level) => Math.round((255 * level) / (levels - 1)));
+    const what = { type: "radio", name: group, value: colour, "aria-label": name, title: name };
+    const swatch = inputOf({ ...what, style: `--swatch:rgb(${shown})` }, () => {});
+    swatch.addEventListener("change", () => {
+      field.value = colour;
+      chosen();
+    });
+    return swatch;
+  });
+  const first = constants.swatches.red; // to be seen on black and on white
+  const field = inputOf({ type: "color", value: first, "aria-label": "Ink" }, () => {});
+  field.addEventListener("input", () => {
+    for (const swatch of palette) swatch.checked = swatch.value === field.value;
+  });
+  palette.find((swatch) => swatch.value === first).checked = true;
+  return { node: element("label", {}, says, field), palette, value: () => levelsOf(field.value, levels) };
 }
 
 const titleOf = (tool) => tool[0].toUpperCase() + tool.slice(1);
@@ -37,6 +63,8 @@ export function toolboxOf(model, scene, strokes, choose) {
   const sizes = [1, 2, 3].map((n) => element("option", { value: n }, `${n} px`));
   const pen = element("select", { "aria-label": "Width of the pen" }, ...sizes);
   const place = element("div.pixeledu-ink");
+  const palette = element("div.pixeledu-palette", { role: "radiogroup", "aria-label": "Colour to draw with" });
+  const coloured = listedModels(model.get("models")).some(({ channels }) => channels === 3);
   const row = element(
     "div.pixeledu-choices.pixeledu-row",
     { role: "group", "aria-label": "Tool" },
@@ -47,6 +75,7 @@ export function toolboxOf(model, scene, strokes, choose) {
   const more = foldOf(
     "Pen, and halves of the picture",
     element("div.pixeledu-ink", {}, place, pen),
+    ...(coloured ? [palette] : []),
     element(
       "div.pixeledu-choices",
       {},
@@ -57,8 +86,10 @@ export function toolboxOf(model, scene, strokes, choose) {
   );
   /** Fit the ink and the pen to a model's pictures. */
   const suit = (shape) => {
-    ink = inkOf(shape);
+    ink = inkOf(shape, () => choose("draw"));
     place.replaceChildren(ink.node);
+    palette.replaceChildren(...ink.palette);
+    palette.style.visibility = ink.palette.length ? "" : "hidden";
     pen.value = Math.min(shape.height, shape.width) > 12 ? 2 : 1;
   };
   const show = () => {

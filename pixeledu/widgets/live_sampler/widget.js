@@ -6,7 +6,7 @@ import { transportOf } from "../shared/transport.js";
 import { barsOf } from "./level_chart.js";
 import { captionOf, manyPictures, onePicture } from "./pictures.js";
 import { described } from "./replays.js";
-import { SOURCES, sceneOf } from "./scene.js";
+import { EACH, listedModels, SOURCES, sceneOf } from "./scene.js";
 import { buttonOf, settingsOf } from "./settings.js";
 import { strokesOn } from "./strokes.js";
 import { toolboxOf } from "./tools.js";
@@ -61,10 +61,15 @@ function draw(model, el) {
     transport.go(last());
   };
   const sixteen = buttonOf("Sixteen", () => save({ sixteen: !scene.many() }));
+  const oneOfEach = () => {
+    const shown = scene.many() && scene.label() === EACH;
+    save(shown ? { label: null, sixteen: false } : { label: EACH, sixteen: true });
+    transport.go(last());
+  };
   const chooseTool = (tool) => save({ tool, sixteen: false });
 
   const strokes = strokesOn(model, scene, shown);
-  const settings = settingsOf(model, scene);
+  const settings = settingsOf(model, scene, oneOfEach);
   const toolbox = toolboxOf(model, scene, strokes, chooseTool);
   const pictures = element("div.pixeledu-pictures");
   const caption = captionOf();
@@ -88,19 +93,19 @@ function draw(model, el) {
       reason ? ` Its stored data are damaged: ${reason}. Choose another one.` : "",
     );
     if (reason) return;
-    const many = scene.many();
+    const many = scene.many() && [scene.count(), scene.label() === EACH && scene.classes()];
     const text = JSON.stringify(shape);
     if (text !== arranged.shape) {
       toolbox.suit(shape);
       bars = barsOf(shape.channels, shape.levels);
       barsPlace.replaceChildren(bars.node);
     }
-    if (text !== arranged.shape || many !== arranged.many) {
+    if (text !== arranged.shape || JSON.stringify(many) !== arranged.many) {
       const parts = { scene, strokes, transport, toolbox, shown, choose, about: about.id };
       picture = many ? manyPictures(parts) : onePicture(parts);
       pictures.replaceChildren(...picture.nodes);
     }
-    arranged = { shape: text, many };
+    arranged = { shape: text, many: JSON.stringify(many) };
   };
 
   const choose = (i) => {
@@ -145,9 +150,19 @@ function draw(model, el) {
     });
   };
 
+  // Rows that some of the models need, and that are kept free for all of them.
+  const listed = listedModels(model.get("models"));
+  const rows = [
+    ...(listed.some(({ classes }) => classes) ? ["var(--class-row)"] : []),
+    ...(listed.some(({ channels }) => channels === 3) ? ["var(--palette-rows)"] : []),
+  ];
   const root = element(
     "div.pixeledu.pixeledu-live",
-    { role: "group", "aria-label": model.get("description") || "A trained model draws" },
+    {
+      role: "group",
+      "aria-label": model.get("description") || "A trained model draws",
+      style: rows.length ? `--more-rows:calc(${rows.join(" + ")})` : null,
+    },
     element(
       "div.pixeledu-two",
       {},

@@ -18,6 +18,13 @@ from pixeledu.web.noise import SharedNoise
 from pixeledu.web.page_models import models_for_page
 from pixeledu.widgets.base import ROW, PageWidget, as_png
 from pixeledu.widgets.bundle import constants_of
+from pixeledu.widgets.live_sampler.conditions import (
+    EACH,
+    MANY,
+    checked_guides,
+    checked_label,
+    conditions_of,
+)
 
 _CONSTANTS = constants_of("live_sampler")
 _SIZES = _CONSTANTS["sizes"]
@@ -25,8 +32,8 @@ SPEEDS = tuple(_CONSTANTS["speeds"])
 TEMPERATURES = tuple(_CONSTANTS["temperatures"])
 USUAL_SPEED = _CONSTANTS["usual_speed"]
 TOOLS = tuple(_CONSTANTS["tools"])
-MANY = _CONSTANTS["many"]  # pictures at once
 _PICTURE = _SIZES["picture_side"]  # px, the longer side
+_HEIGHT = 638  # px, of a figure without the rows that only some models need
 
 _Anything = traitlets.TraitType  # of any type: `LiveSampler` checks it, in the project's words
 
@@ -41,19 +48,32 @@ class LiveSampler(PageWidget):
     picture; *Play* goes on, *Draw at once* finishes it. It never starts by itself, and computes
     nothing before it comes into view.
 
+    A model that knows classes draws the one that you choose, or, for *Any class*, one that it draws
+    first; *One of each class* shows them side by side. A model that draws from a smaller picture
+    shows it where it has not drawn yet. A model of three colours paints with a palette.
+
     In the figure Space plays, the arrows move one value or one row, Home and End go to the ends,
     + and - change the speed. In the picture the arrows move a frame; Space looks, draws or erases
     there, and with Shift the arrows do so too.
 
     The same seed makes the same picture in the page and in Python, pixel for pixel: each number
-    of chance is a `pixeledu.SharedNoise`. In a running notebook every argument can be read and set
-    while it lives, as well as `playing` and `speed` (pixels a second: 1, 4, 16, 64 or 256); `picture` and `pictures` are what is drawn, `given` is what you painted.
+    of chance is a `pixeledu.SharedNoise`. In a running notebook every argument but the models and
+    the names of their classes can be read and set while it lives, as well as `playing` and `speed`
+    (pixels a second: 1, 4, 16, 64 or 256); `picture` and `pictures` are what is drawn, `given` is
+    what you painted.
 
     Args:
         models: names of `pixeledu.list_pretrained()`, or a dict of models by title. None: all that
             ship and that a page can run (at most 100 kB).
         model: which one draws first; None: the first of them.
         size: height and width of the pictures, at most 64; None: those of the training images.
+        classes: names of the classes, for models of your own that know some; None: their numbers.
+            The models that ship have the names of their image set.
+        label: class that is drawn, from 0; None: each picture draws its own first; "each": picture i
+            is of class i, and after the last class comes the first.
+        guides: smaller pictures to draw from, integers 0 … levels-1 of shape (n, C, height / model.guide,
+            width / model.guide), n from 1 to 16, for models that have a guide; picture i is drawn from
+            guide i, and after the last guide comes the first.
         seed: fixes all chance, 0 … 2³² - 1.
         image: number of the picture of this seed, 0 … 15.
         sixteen: whether all sixteen are shown, and not that one alone.
@@ -66,7 +86,6 @@ class LiveSampler(PageWidget):
     """
 
     _name = "live_sampler"
-    _min_height = 638
 
     models = traitlets.List().tag(sync=True, page=True)
     weights = traitlets.Dict().tag(sync=True)  # all of them; on the site, in scripts of their own
@@ -77,6 +96,8 @@ class LiveSampler(PageWidget):
     sixteen = _Anything(False).tag(sync=True, page=True)
     temperature = _Anything(1.0).tag(sync=True, page=True)
     given = _Anything([]).tag(sync=True, page=True)
+    label = _Anything(None).tag(sync=True, page=True)
+    guides = _Anything(None).tag(sync=True, page=True)  # lists of values, pixel by pixel
     position = _Anything(0).tag(sync=True, page=True)
     playing = traitlets.Bool(False).tag(sync=True)
     speed = _Anything(USUAL_SPEED).tag(sync=True, page=True)
@@ -90,6 +111,9 @@ class LiveSampler(PageWidget):
         *,
         model: str | None = None,
         size: tuple[int, int] | None = None,
+        classes: Sequence[str] | None = None,
+        label: int | str | None = None,
+        guides: Tensor | None = None,
         seed: int = 0,
         image: int = 0,
         sixteen: bool = False,
@@ -98,18 +122,19 @@ class LiveSampler(PageWidget):
         tool: str = TOOLS[0],
         description: str = "A trained model draws",
     ) -> None:
-        found = models_for_page(models, size, _CONSTANTS["longest"])
+        found = models_for_page(models, size, _CONSTANTS["longest"], classes)
         self._contents = {one["name"]: content for one, content in found}
         texts = {name: b64encode(content).decode() for name, content in self._contents.items()}
         shipped = () if isinstance(models, Mapping) else self._contents
         chosen = {"seed": seed, "image": image, "sixteen": sixteen, "temperature": temperature}
-        chosen["tool"] = tool
+        chosen |= {"tool": tool, "label": label}
         super().__init__(
             models=[one for one, _ in found],
             weights=texts,
             description=" ".join(description.split()),
             own={name: text for name, text in texts.items() if name not in shipped},
         )
+        self.guides = guides
         self.model = self.models[0]["name"] if model is None else model
         for name, value in chosen.items():
             setattr(self, name, value)
@@ -184,12 +209,13 @@ class LiveSampler(PageWidget):
         channels, height, width = self._shape
         known = self._known()
         source = [self.model, self.seed, self.temperature, [] if known is None else self.given]
+        source += [self.label] if "classes" in self._shown_model else []
         seen = self.drawn.get("images", {}) if self.drawn.get("of") == source else {}
         if all(str(number) in seen for number in numbers):
             values = [np.frombuffer(b64decode(seen[str(n)]), np.uint8) for n in numbers]
             found = torch.from_numpy(np.stack(values)).view(-1, height, width, channels)
             return found.permute(0, 3, 1, 2).contiguous()
-        options = {}
+        options = conditions_of(self._shown_model, self.label, self.guides, numbers)
         if known is not None:
             shape = (len(numbers), height, width, channels)
             for name, value in (("images", np.array(self.given)), ("known", known)):
@@ -208,6 +234,14 @@ class LiveSampler(PageWidget):
         )
 
     # ---- what may be set ----
+
+    @traitlets.validate("label")
+    def _a_class_there_is(self, proposal):
+        return checked_label(proposal["value"], self._shown_model)
+
+    @traitlets.validate("guides")
+    def _fit_the_models(self, proposal) -> list | None:
+        return checked_guides(proposal["value"], self.models)
 
     @traitlets.validate("model", "seed", "image", "sixteen", "temperature", "speed", "tool")
     def _allowed(self, proposal):
@@ -253,9 +287,36 @@ class LiveSampler(PageWidget):
 
     @traitlets.observe("model", "given")
     def _stay_in_range(self, change) -> None:
+        names = self._shown_model.get("classes")
+        if names is None or (self.label != EACH and (self.label or 0) >= len(names)):
+            self.label = None
         self.position = min(self.position, max(0, self.steps - 1))
 
     # ---- without JavaScript ----
+
+    def _class_of_the_picture(self) -> str:
+        number = range(self.image, self.image + 1)
+        labels = conditions_of(self._shown_model, self.label, self.guides, number).get("labels")
+        return "" if labels is None else f", class {self._shown_model['classes'][labels.item()]}"
+
+    @property
+    def _more_rows(self) -> list[str]:
+        """The rows of controls that only some models need, as the style names them."""
+        rows = {
+            "class_row": any("classes" in one for one in self.models),
+            "palette_rows": any(one["channels"] == 3 for one in self.models),
+        }
+        return [name for name, needed in rows.items() if needed]
+
+    @property
+    def _min_height(self) -> int:
+        return _HEIGHT + sum(_SIZES[name] for name in self._more_rows)
+
+    @property
+    def _right_height(self) -> str:
+        more = [f"var(--{name.replace('_', '-')})" for name in self._more_rows]
+        all_ = ["var(--right-height)", *more]
+        return f"calc({' + '.join(all_)})" if more else all_[0]
 
     def _fallback(self) -> str:
         _, height, width = self._shape
@@ -263,15 +324,16 @@ class LiveSampler(PageWidget):
         scale = _PICTURE // max(height, width)
         wide = scale * width if scale else _PICTURE * width // max(height, width)
         title = escape(self._shown_model["title"])
+        what = title + escape(self._class_of_the_picture())
         # Laid out like the figure that replaces it, so that nothing on the page moves.
         return (
             f'<div style="padding:17px"><div style="{ROW}">'
             f'<div style="flex:0 1 {_PICTURE}px;min-height:var(--left-height)">'
             f'<img src="data:image/png;base64,{as_png(shown)}" '
-            f'alt="A sample of {title}, seed {self.seed}, {height}×{width} pixels" '
+            f'alt="A sample of {what}, seed {self.seed}, {height}×{width} pixels" '
             f'style="display:block;padding:0;width:{wide}px;max-width:100%;'
             'image-rendering:pixelated"></div>'
-            '<p style="flex:1 1 240px;margin:0;min-height:var(--right-height)">'
+            f'<p style="flex:1 1 240px;margin:0;min-height:{self._right_height}">'
             f"A picture that {title} has drawn. With JavaScript, or in a running notebook, the "
             "model draws here: choose model, seed and temperature, or paint a part of a picture "
             "and let the model complete it.</p></div></div>"

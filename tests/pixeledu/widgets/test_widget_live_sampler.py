@@ -128,6 +128,123 @@ def test_what_the_page_has_drawn_is_read_as_long_as_nothing_else_is_asked_for(sa
     )
 
 
+# ---- classes and guides ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def conditional() -> LiveSampler:
+    """A model of three classes in colour, one that draws from a smaller picture, and one of neither."""
+    models = {
+        "classes": tiny(model="gated-pixelcnn", channels=3, classes=3),
+        "guide": tiny(guide=3, classes=3),
+        "neither": tiny(),
+    }
+    guides = torch.arange(5 * 2 * 3).view(5, 1, 2, 3) % 4
+    return LiveSampler(models, size=(6, 9), classes=["cat", "dog", "tree"], guides=guides, seed=5)
+
+
+def test_the_pictures_are_of_the_class_that_is_asked_for(conditional):
+    twin, noise = exported(conditional), SharedNoise(5)
+    drawn_first = sample(twin, MANY, 6, 9, generator=noise)
+    assert torch.equal(conditional.pictures, drawn_first)
+    for label, labels in ((2, torch.full((MANY,), 2)), ("each", torch.arange(MANY) % 3)):
+        conditional.label = label
+        wanted = sample(twin, MANY, 6, 9, labels=labels, generator=noise)
+        assert torch.equal(conditional.pictures, wanted)
+        assert not torch.equal(wanted, drawn_first)
+
+
+def test_the_pictures_are_drawn_from_one_guide_after_the_other(conditional):
+    conditional.model, conditional.label = "guide", 1
+    guide = torch.arange(5 * 2 * 3).view(5, 1, 2, 3)[torch.arange(MANY) % 5] % 4
+    options = {"labels": torch.ones(MANY).long(), "guide": guide, "generator": SharedNoise(5)}
+    assert torch.equal(conditional.pictures, sample(exported(conditional), MANY, 6, 9, **options))
+    stored = state_of(conditional.html())
+    assert stored["guides"] == [(torch.arange(6) + 6 * i).remainder(4).tolist() for i in range(5)]
+    conditional.guides = stored["guides"]  # as the page sends them
+    assert conditional.guides == stored["guides"]
+
+
+def test_a_class_has_the_name_of_the_image_set_or_the_one_it_is_given(conditional):
+    names = [one.get("classes") for one in conditional.models]
+    assert names == [["cat", "dog", "tree"], ["cat", "dog", "tree"], None]
+    numbered = LiveSampler({"mine": tiny(classes=3)}, size=SIZE)
+    assert numbered.models[0]["classes"] == ["0", "1", "2"]
+    conditional.label = 1
+    assert "A sample of classes, class dog, seed 5" in conditional.html()
+
+
+def test_a_class_is_forgotten_with_the_model_that_knows_it():
+    sampler = LiveSampler(
+        {"few": tiny(classes=2), "many": tiny(classes=9), "none": tiny()}, size=SIZE
+    )
+    for first, label, then, left in (
+        *(("many", 1, "few", 1), ("many", 8, "few", None), ("few", 1, "none", None)),
+        *(("few", "each", "many", "each"), ("few", "each", "none", None)),
+    ):
+        sampler.model = first
+        sampler.label = label
+        sampler.model = then
+        assert sampler.label == left
+
+
+def test_what_the_page_has_drawn_of_another_class_is_not_read(conditional):
+    values = b64encode(np.zeros(3 * 54, np.uint8)).decode()
+    conditional.set_state(
+        {"label": 2, "drawn": {"of": ["classes", 5, 1, [], 2], "images": {"0": values}}}
+    )
+    assert not conditional.picture.any()
+    conditional.label = 1
+    assert conditional.picture.any()
+
+
+def test_figures_of_plain_grey_models_keep_no_room_for_classes_and_colours(conditional):
+    plain = LiveSampler({"one": tiny()}, size=SIZE)
+    assert "min-height:var(--right-height)" in plain.html()
+    assert not {"label", "guides"} & set(state_of(plain.html()))
+    assert "var(--right-height) + var(--class-row) + var(--palette-rows)" in conditional.html()
+    assert conditional._min_height > plain._min_height
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("label", 3, "label must be None, 'each' or a class from 0 to 2, got 3"),
+        ("label", -1, "label must be None, 'each' or a class from 0 to 2, got -1"),
+        ("label", "cat", "label must be None, 'each' or a class from 0 to 2, got 'cat'"),
+        ("label", True, "label must be None, 'each' or a class from 0 to 2, got True"),
+        (
+            "guides",
+            None,
+            r"guides must be 1 to 16 pictures of shape \(1, 2, 3\) with whole numbers",
+        ),
+        ("guides", [], "guides must be 1 to 16 pictures"),
+        ("guides", [[0] * 5], "guides must be 1 to 16 pictures"),
+        ("guides", [[0, 1, 2, 3, 4, 0]], "numbers from 0 to 3: 'guide' draws from those"),
+        ("guides", torch.zeros(1, 1, 3, 2).long(), "guides must be 1 to 16 pictures"),
+        ("guides", torch.zeros(17, 1, 2, 3).long(), "guides must be 1 to 16 pictures"),
+    ],
+)
+def test_a_class_or_a_guide_that_does_not_fit_is_refused(conditional, name, value, message):
+    before = conditional.html()
+    with pytest.raises(ValueError, match=message):
+        setattr(conditional, name, value)
+    assert conditional.html() == before
+
+
+def test_classes_and_guides_nobody_knows_are_refused():
+    guides = torch.zeros(1, 1, 2, 2).long()
+    for models, options, message in (
+        ({"a": tiny()}, {"label": 0}, "label must be None: 'a' knows no classes, got 0"),
+        ({"a": tiny()}, {"guides": guides}, "guides must be None: none of the models draws"),
+        ({"a": tiny(classes=3)}, {"classes": ["x"]}, "must name the 3 classes of 'a', got 1 names"),
+        ({"a": tiny(classes=3)}, {"classes": "abc"}, "classes must be a list of names, got 'abc'"),
+        ({"a": tiny(guide=4)}, {"guides": guides}, "size must be a multiple of 4 for 'a'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            LiveSampler(models, size=SIZE, **options)
+
+
 # ---- what is stored and shown -------------------------------------------------------------------
 
 
