@@ -1,7 +1,7 @@
 """How long a model takes to draw in a page: `python benchmarks/browser_sampling.py`.
 
-Draws 28×28 pictures in headless Chromium with every model that the site has for that size: loading,
-the first picture (before the browser has compiled anything), and the median of the next ones.
+Draws pictures in headless Chromium with every model that the site has for 28×28 pixels or in colour:
+loading, the first picture (before the browser has compiled anything), and the median of the next ones.
 
 With `--onnx FOLDER`, beside it the obvious way: onnxruntime-web runs the exported full forward pass
 once for each pixel. That is for comparison only, and nothing of it is part of the project; the
@@ -41,16 +41,16 @@ ENGINE = Path(export.__file__).parent
 PICTURES = 61
 SIZE = (28, 28)
 DRAW = """
-async ([weights, pictures]) => {
+async ([weights, pictures, height, width]) => {
   const { modelFrom } = await import("./models.js");
   const { drawPicture } = await import("./sampling.js");
   const start = performance.now();
-  const model = modelFrom(weights, 28);
+  const model = modelFrom(weights, width);
   const load = performance.now() - start;
   const seconds = [];
   for (let image = 0; image < pictures; image++) {
     const before = performance.now();
-    drawPicture(model, 28, 28, { seed: 1, image, temperature: 1, given: null });
+    drawPicture(model, height, width, { seed: 1, image, temperature: 1, given: null });
     seconds.push(performance.now() - before);
     await new Promise((done) => setTimeout(done));
   }
@@ -79,29 +79,30 @@ def main() -> None:
     options = _options()
     timing.calm()
     offers = LiveSampler().models
-    names = [its["name"] for its in offers if (its["height"], its["width"]) == SIZE]
+    drawing = [its for its in offers if its["height"] == SIZE[0] or its["channels"] == 3]
     with launch(*ARGUMENTS) as browser:
-        rows = [drawn(browser, name) for name in names]
-        if options.onnx:
-            for row in rows:
+        rows = [drawn(browser, its["name"], (its["height"], its["width"])) for its in drawing]
+        for row, its in zip(rows, drawing, strict=True):
+            if options.onnx and its["channels"] == 1 and "classes" not in its:
                 row |= naive(browser, row["model"], Path(options.onnx))
         pages = weighed(browser, Path(options.site)) if options.site else []
         version = browser.version
-    facts = {"size": list(SIZE), "pictures": PICTURES, "chromium": version, "pages": pages}
+    facts = {"pictures": PICTURES, "chromium": version, "pages": pages}
     timing.report("browser_sampling", rows, **facts)
 
 
-def drawn(browser, name: str, pictures: int = PICTURES) -> dict:
-    """Time the engine of the page."""
+def drawn(browser, name: str, size: tuple[int, int] = SIZE, pictures: int = PICTURES) -> dict:
+    """Time the engine of the page with pictures of a height and a width."""
     content = export_model(load_pretrained(name))
     with tempfile.TemporaryDirectory() as folder:
         for file in [*ENGINE.glob("*.js"), *ENGINE.glob("*.json")]:
             shutil.copy(file, folder)
         with page_of(browser, Path(folder)) as page:
-            found = page.evaluate(DRAW, [b64encode(content).decode(), pictures])
+            found = page.evaluate(DRAW, [b64encode(content).decode(), pictures, *size])
     later = found["seconds"][1:]
     return {
         "model": name,
+        "size": list(size),
         "bytes": len(content),
         "load ms": round(found["load"], 1),
         "first picture ms": round(found["seconds"][0], 1),

@@ -22,6 +22,13 @@ _DATA = {
     "emoji": "emoji",
     "patches": "patches",
 }
+# What tells a model from another one of the same kind and image set, as its name and its title say it.
+_MORE = {
+    "class": "classes",
+    "independent": "independent",
+    "smaller": "small",
+    "multi-scale": "guided",
+}
 
 
 @lru_cache(maxsize=32)
@@ -46,8 +53,8 @@ def page_models() -> list[str]:
 
 def _is_listed(name: str) -> bool:
     card = pretrained_card(name)
-    if card["data"]["name"] in _NAMED_ONLY:
-        return False
+    if card["data"]["name"] in _NAMED_ONLY or card["config"].get("guide"):
+        return False  # who names a model that has a guide brings guides as well
     # A quarter of the weights' bytes and a little: no need to pack a large one to know.
     return card["weights"] <= LARGEST and len(page_export(name)) <= LARGEST
 
@@ -122,5 +129,6 @@ def _checked_size(size, longest: int) -> None:
 
 def _title_of(name: str, size: tuple[int, int]) -> str:
     card = pretrained_card(name)
-    data = _DATA[card["data"]["name"]]
-    return f"{KINDS[card['config']['model']]['title']}, {data} {size[0]}×{size[1]}"
+    data, more = _DATA[card["data"]["name"]], [text for text in _MORE if f"-{text}" in name]
+    what = f"{KINDS[card['config']['model']]['title']}, {data} {size[0]}×{size[1]}"
+    return ", ".join([what, *(_MORE[text] for text in more)])

@@ -246,6 +246,7 @@ def test_a_finger_alone_is_enough(visit, single):
     expect(figure.scrubber).to_have_attribute("max", "0")  # one step: a tap may take a moment
     figure.button("Look").tap()
     figure.button("Give nothing").tap()
+    figure.picture.scroll_into_view_if_needed()
     page.touchscreen.tap(*figure.pixel(4, 4))
     expect(figure.readout).to_contain_text("row 4, column 4")
     figure.button("Sixteen").tap()
