@@ -22,11 +22,8 @@ import address  # noqa: E402
 # The dark page differs from the light one in its colours alone, the narrow one in everything else:
 # what axe has to look at in each look.
 COLOURS = ["color-contrast", "link-in-text-block"]
-NEW_IN = {
-    ("light", 390): {"rules": {rule: {"enabled": False} for rule in COLOURS}},
-    ("light", 1280): {},
-    ("dark", 1280): {"runOnly": {"type": "rule", "values": COLOURS}},
-}
+ALL_BUT_COLOURS = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
+NEW_IN = {("light", 390): False, ("light", 1280): True, ("dark", 1280): True}  # colours as well?
 # A page has thousands of coloured words of code and pieces of formulas, and axe's time grows with
 # them. Of the words one of each kind is enough, the others become plain text. What is drawn of a
 # formula is hidden from screen readers, who get its MathML, and so from axe: an empty box remains.
@@ -51,12 +48,45 @@ FEWER_PARTS = """() => {
 }"""
 
 
+# The contrast of a text depends on few things. Of all texts for which they are the same one stays
+# visible, and the others are hidden: axe takes a tenth of a second for each that it sees.
+ONE_TEXT_OF_EACH_COLOUR = """() => {
+  const style = document.createElement("style");
+  style.textContent = "[data-again] {visibility: hidden !important}"
+    + "[data-first] {visibility: visible !important}";
+  document.head.append(style);
+  const below = element => {
+    const {backgroundColor, backgroundImage, opacity, position} = getComputedStyle(element);
+    const kind = `${backgroundColor} ${backgroundImage} ${opacity} ${position}`;
+    const opaque = /^rgb\\(/.test(backgroundColor) && opacity === "1";
+    return opaque || !element.parentElement ? kind : `${kind}; ${below(element.parentElement)}`;
+  };
+  const hasText = element => [...element.childNodes]
+    .some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  const texts = [...document.body.querySelectorAll("*")]
+    .filter(element => hasText(element) && element.checkVisibility({visibilityProperty: true}));
+  const kinds = texts.map(element => {
+    const {color, fontSize, fontWeight, textDecorationLine, textShadow} = getComputedStyle(element);
+    const link = element.closest("a, button");
+    const around = link ? `${link.tagName} ${getComputedStyle(link.parentElement).color}` : "";
+    return [color, fontSize, fontWeight, textDecorationLine, textShadow, around, below(element)].join();
+  });
+  const seen = new Set();
+  texts.forEach((element, place) => {
+    element.dataset[seen.has(kinds[place]) ? "again" : "first"] = "";
+    seen.add(kinds[place]);
+  });
+  return seen.size;
+}"""
+ALL_TEXTS = """() => document.querySelectorAll("[data-again], [data-first]").forEach(element => {
+  delete element.dataset.again;
+  delete element.dataset.first;
+})"""
+
+
 def violations(page, **options) -> list[str]:
     """What axe-core objects to, as readable lines; `options` are axe's."""
-    page.evaluate(  # a colour on its way to another has the contrast of neither
-        "Promise.all(document.getAnimations().filter(a => a instanceof CSSTransition)"
-        ".map(a => a.finished.catch(() => {})))"
-    )
+    still(page)
     # preload: axe would fetch style sheets again, by paths that do not lead to them.
     options = {"resultTypes": ["violations"], "preload": False, **options}
     found = Axe().run(page, options=options)
@@ -67,6 +97,14 @@ def violations(page, **options) -> list[str]:
     ]
 
 
+def still(page) -> None:
+    """Wait until no colour is on its way to another: it has the contrast of neither."""
+    page.evaluate(
+        "Promise.all(document.getAnimations().filter(a => a instanceof CSSTransition)"
+        ".map(a => a.finished.catch(() => {})))"
+    )
+
+
 # ---- every page, every look (the fixture `visit` checks requests and the console) -------------
 
 
@@ -75,24 +113,47 @@ def overflow(page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 
-def test_a_page_is_accessible_and_fits_its_screen_in_every_look(visit, page_name):
-    page = visit(page_name, width=390).page
+def test_a_page_is_accessible_and_fits_its_screen_in_every_look_and_needs_no_server(
+    visit, page_name, site
+):
+    # From its folder, without a server: so it reads there as well.
+    page = visit((site / page_name).as_uri(), width=390).page
+    expect(page.locator("h1").last).to_be_visible()
+    expect(page.locator("pixeledu-widget:not(:has(> div))")).to_have_count(0)  # all are drawn
     assert overflow(page) <= 0
     page.evaluate(FEWER_PARTS)
-    for (theme, width), options in NEW_IN.items():
+    for (theme, width), colours in NEW_IN.items():
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 900})
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
-        assert violations(page, **options) == [], f"{theme}, {width} pixels"
+        if theme == "light":
+            assert violations(page, **ALL_BUT_COLOURS) == [], f"{theme}, {width} pixels"
+        if colours:
+            assert colour_violations(page) == [], f"{theme}, {width} pixels"
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, background[4:-1].split(","))) < 3 * 64) == (theme == "dark")
 
 
-def test_a_page_reads_from_a_folder_without_a_server(visit, page_name, site):
-    page = visit((site / page_name).as_uri()).page
-    expect(page.locator("h1").last).to_be_visible()
-    drawn = page.locator("pixeledu-widget > div").count()
-    assert drawn == page.locator("pixeledu-widget").count()
+def colour_violations(page) -> list[str]:
+    """What axe-core objects to in the colours of a page, of each kind of text once."""
+    still(page)
+    assert page.evaluate(ONE_TEXT_OF_EACH_COLOUR) >= 3
+    found = violations(page, runOnly={"type": "rule", "values": COLOURS})
+    page.evaluate(ALL_TEXTS)
+    return found
+
+
+def test_a_text_of_too_little_contrast_is_found_among_many_others(visit):
+    page = visit("book/reference/glossary.html").page
+    for place in (0, 7, -1):
+        page.evaluate(
+            "place => {const all = [...document.querySelectorAll('article p')].at(place);"
+            "all.innerHTML = '<span style=\"color: #aaa\">pale</span> and <b>bold</b>'}",
+            place,
+        )
+    found = colour_violations(page)
+    assert found
+    assert all("pale" in one for one in found)
 
 
 def test_a_page_reads_without_javascript(visit, page_name):
