@@ -64,7 +64,8 @@ def test_a_class_is_chosen_or_drawn_and_named(visit, single):
     python.model = "Grey"
     figure.shows(python)
     figure.model.select_option("Plain")
-    expect(figure.classes).to_be_hidden()
+    expect(figure.classes).to_be_disabled()
+    expect(figure.each).to_be_disabled()
     python.model = "Plain"
     figure.shows(python)
 

@@ -498,7 +498,7 @@ def test_a_page_of_the_site_leaves_the_drawing_to_a_worker(visit, single, site_u
     page = visit(single).page
     page.add_init_script(COUNTED)
     page.goto(site_url + "book/playground.html")
-    expect(page.locator(".pixeledu-live")).to_have_count(5)
+    expect(page.locator(".pixeledu-live")).to_have_count(6)
     counts = page.evaluate("counts")
     assert (counts["workers"], counts["asked"]) == (0, 0)  # none is in view yet
     first = Figure(page)

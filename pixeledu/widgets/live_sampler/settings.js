@@ -27,8 +27,8 @@ export function foldOf(title, ...nodes) {
 }
 
 /**
- * Which class is drawn, and a button for one of each, which calls `oneOfEach()`. Models without classes
- * leave its place empty, so that nothing moves when another model is chosen.
+ * Which class is drawn, and a button for one of each, which calls `oneOfEach()`. For models without
+ * classes both stay where they are and do nothing, so that no other control moves.
  */
 function classesOf({ save, classes, label, many }, oneOfEach) {
   const choose = () => {
@@ -42,10 +42,11 @@ function classesOf({ save, classes, label, many }, oneOfEach) {
   let listed = null;
   const show = () => {
     const names = classes();
-    node.style.visibility = names ? "" : "hidden";
+    choice.disabled = button.disabled = !names;
     if (JSON.stringify(names) !== listed) {
       listed = JSON.stringify(names);
-      const all = [["", "Any class"], ...(names ?? []).entries(), [EACH, "Each in turn"]];
+      const any = names ? "Any class" : "It knows no classes";
+      const all = [["", any], ...(names ?? []).entries(), ...(names ? [[EACH, "Each in turn"]] : [])];
       choice.replaceChildren(...all.map(([value, name]) => element("option", { value }, name)));
     }
     choice.value = label() ?? "";
