@@ -6,7 +6,7 @@ widgets) are imported when first used.
 
 from importlib import import_module
 
-from pixeledu.causality import CausalityReport, check_causality
+from pixeledu.causality import check_causality
 from pixeledu.devices import best_device
 from pixeledu.inspection import receptive_field
 from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM, skew, unskew
@@ -14,6 +14,7 @@ from pixeledu.likelihood import bits_per_dim, class_nats, nats
 from pixeledu.masks import causal_mask, colour_groups
 from pixeledu.models import GatedPixelCNN, PixelCNN, PixelRNN
 from pixeledu.registry import PAPER_CONFIGS, build_model
+from pixeledu.reports import CausalityReport
 from pixeledu.sampling import complete, sample
 
 __version__ = "0.1.0"

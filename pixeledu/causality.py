@@ -4,51 +4,16 @@ It can be asked of any function of images, ours or yours, right or wrong.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from itertools import product
 
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checks import whole_number
-from pixeledu.conditions import random_conditions, repeated
-from pixeledu.masks import Offset, is_past
+from pixeledu.checks import device_of, logits_of, whole_number, wrong
+from pixeledu.conditions import check_conditions, random_conditions, repeated
+from pixeledu.reports import CausalityReport
 
 _CHUNK = 64  # changed images in one call
-
-
-@dataclass(frozen=True)
-class CausalityReport:
-    """What `check_causality` found; print it to see a map.
-
-    Attributes:
-        depends: bool, shape (C, H, W, C, H, W): whether the output at the last three places
-            changed with the input at the first three.
-        leaks: offsets at which a value reaches an output that comes at or before it.
-        unseen: earlier offsets whose value never reaches an output, at any place of the image.
-    """
-
-    depends: Tensor
-    leaks: frozenset[Offset]
-    unseen: frozenset[Offset]
-
-    @property
-    def causal(self) -> bool:
-        """Whether nothing leaks. A blind model is causal too: look at `unseen` as well."""
-        return not self.leaks
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything that comes before a value reaches it from somewhere in the image."""
-        return not self.unseen
-
-    def __str__(self) -> str:
-        from pixeledu.reports import causality_map
-
-        return causality_map(self)
-
-    __repr__ = __str__
 
 
 @torch.no_grad()
@@ -88,16 +53,19 @@ def check_causality(
         The report; `str(report)` draws it.
     Raises:
         ValueError: the output has another shape, or two equal calls gave different results.
+        FloatingPointError: the output holds NaN.
     """
     sizes = {"channels": channels, "height": height, "width": width, "repeats": repeats}
     for name, value in sizes.items():
         whole_number(name, value)
     whole_number("levels", levels, least=2)
+    if not callable(function) or isinstance(function, type):
+        raise wrong("function", "be a model, or a function of images", function)
+    check_conditions(function, labels, guide, 1)
     shape = (channels, height, width)
     given = {"labels": labels, "guide": guide}
     generator = torch.Generator("cpu").manual_seed(0)
-    parameters = function.parameters() if isinstance(function, nn.Module) else iter(())
-    device = next((parameter.device for parameter in parameters), torch.device("cpu"))
+    device = device_of(function) if isinstance(function, nn.Module) else torch.device("cpu")
     places = channels * height * width
     changed = torch.zeros(places, *shape, dtype=torch.bool, device="cpu")
     for _ in range(repeats):
@@ -109,8 +77,7 @@ def check_causality(
             together = repeated(depends, len(some))
             calls = partial(function, **together)
             changed[some] |= _changes(calls, image.to(device), some, shift[some], levels)
-    depends = changed.view(*shape, *shape)
-    return CausalityReport(depends, *_offsets(depends))
+    return CausalityReport.of(changed.view(*shape, *shape))
 
 
 def _changes(
@@ -123,7 +90,10 @@ def _changes(
     each = torch.arange(len(places), device="cpu")
     flat[each, places] = (flat[each, places] + shift.to(flat.device)) % levels
 
-    first, again, other = _call(function, before, levels), function(before), function(after)
+    each = (logits_of(function, x, levels, "function") for x in (before, before, after))
+    first, again, other = each
+    if first.isnan().any():
+        raise FloatingPointError("the logits of function hold NaN: its weights are broken")
     if not torch.equal(first, again):
         raise ValueError(
             "function must give the same result for the same images, and it does not; "
@@ -131,26 +101,3 @@ def _changes(
         )
     # Equal inputs run through equal arithmetic here, so any difference at all is a dependence.
     return (first != other).any(dim=1).cpu()  # over levels
-
-
-def _call(function: Callable, images: Tensor, levels: int) -> Tensor:
-    logits = function(images)
-    expected = (len(images), levels, *images.shape[1:])
-    if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
-        came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(
-            f"function must return logits of shape {expected} (B, levels, C, H, W), got {came}"
-        )
-    return logits
-
-
-def _offsets(depends: Tensor) -> tuple[frozenset[Offset], frozenset[Offset]]:
-    """Sort what was found into leaks and past offsets that arrive nowhere."""
-    source, row, column, target, to_row, to_column = depends.nonzero().unbind(1)
-    found = torch.stack([row - to_row, column - to_column, source, target], dim=1)  # (n, 4)
-    seen = {Offset(*offset) for offset in found.unique(dim=0).tolist()}
-    channels, height, width = depends.shape[:3]
-    rows, columns, colours = range(1 - height, 1), range(1 - width, width), range(channels)
-    every = (Offset(*offset) for offset in product(rows, columns, colours, colours))
-    past = {offset for offset in every if is_past(offset)}
-    return frozenset(seen - past), frozenset(past - seen)

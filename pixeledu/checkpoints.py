@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.devices import usable_device
+from pixeledu.files import checked_path
 from pixeledu.models import AutoregressiveModel
 from pixeledu.registry import build_model
 from pixeledu.tensor_files import (
@@ -42,9 +43,11 @@ def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
         >>> save_checkpoint("digits.safetensors", model, data="digits")
         >>> model = load_checkpoint("digits.safetensors")
     """
+    checked_path("path", path)
+    config = config_of(model)
     refuse_broken_weights(model, f"{path} was not written")
     info = checked_info(info, taken=("kind", "config", "sha256"))
-    info |= {"kind": "model", "config": config_of(model)}
+    info |= {"kind": "model", "config": config}
     write_tensors(path, weights_of(model), info)
 
 
@@ -93,7 +96,7 @@ def file_of(path: str | Path) -> Path:
     Raises:
         FileNotFoundError: there is none.
     """
-    path = Path(path)
+    path = checked_path("path", path)
     file = path / BEST if path.is_dir() else path
     if file.is_file():
         return file
@@ -109,7 +112,7 @@ def config_of(model: nn.Module) -> dict:
         ValueError: the model has none.
     """
     config = getattr(model, "config", None)
-    if not isinstance(config, dict):
+    if not isinstance(config, dict) or not isinstance(model, nn.Module):
         raise ValueError(
             f"model must have a dict `config` that rebuilds it to be saved, "
             f"and {type(model).__name__} has none; keep its state_dict() yourself"

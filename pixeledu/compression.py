@@ -24,7 +24,8 @@ from torch import Tensor
 
 from pixeledu import __version__
 from pixeledu.arithmetic_coding import Decoder, Encoder
-from pixeledu.checks import checked_images
+from pixeledu.checks import checked_images, checked_model, wrong
+from pixeledu.conditions import checked_labels
 from pixeledu.fast.threads import at_most
 from pixeledu.likelihood import class_nats
 from pixeledu.models import AutoregressiveModel
@@ -46,12 +47,14 @@ def compress(model: AutoregressiveModel, images: Tensor, labels: Tensor | None =
     Returns:
         The content of a file for `decompress`.
     Raises:
-        ValueError: the model cannot read the images, or has a guide.
+        ValueError: the model cannot read the images, or has a guide, or the labels do not fit.
         FloatingPointError: the logits of the model hold NaN.
     Source: Witten, Neal and Cleary 1987, "Arithmetic coding for data compression".
     """
     _refuse_a_guide(model)
     images = checked_images(model, images).cpu()
+    if labels is not None:
+        checked_labels(labels, model.classes, len(images))
     if model.classes is not None and labels is None:
         labels = class_nats(model, images).argmin(1) if len(images) else torch.zeros(0).long()
     encoder = Encoder()
@@ -182,6 +185,8 @@ def _sha256(tensors, text: str = "") -> str:
 
 
 def _refuse_a_guide(model: AutoregressiveModel) -> None:
+    if not hasattr(checked_model(model), "condition"):
+        raise wrong("model", "be one of this package's models", model)
     if model.guide is not None:
         raise ValueError(
             "model must have no guide: whoever reads the file would need the smaller images first"

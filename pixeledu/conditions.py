@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checks import checked_images, whole_number
+from pixeledu.checks import a_tensor, checked_images, whole_number, wrong
 
 
 class Condition(nn.Module):
@@ -22,8 +22,6 @@ class Condition(nn.Module):
         classes: number of classes the labels come from; None for a model that knows none.
         guide: how many times smaller the guide is than the image, in height and in width; None for
             a model that has none.
-    Raises:
-        ValueError: a number is out of range.
     Source: van den Oord et al. 2016, section 3.6 (the guide: "multi-scale"); van den Oord et al.
         2016, "Conditional Image Generation with PixelCNN Decoders", section 2.3 (the labels).
     """
@@ -34,9 +32,8 @@ class Condition(nn.Module):
         super().__init__()
         self.channels, self.levels, self.classes, self.guide = channels, levels, classes, guide
         if classes is not None:
-            self.label = nn.Embedding(whole_number("classes", classes, least=2), features)
+            self.label = nn.Embedding(classes, features)
         if guide is not None:
-            whole_number("guide", guide, least=2)
             self.read = nn.Conv2d(channels, features, 3, padding=1)
             self.mix = nn.Conv2d(features, features, 3, padding=1)
             self.enlarge = nn.ConvTranspose2d(features, features, guide, stride=guide)
@@ -68,46 +65,44 @@ class Condition(nn.Module):
         return condition
 
     def _check(self, labels, guide, batch: int, height: int, width: int) -> None:
-        if labels is not None and self.classes is None:
-            raise ValueError("labels must be None: the model knows no classes")
-        if guide is not None and self.guide is None:
-            raise ValueError("guide must be None: the model draws from no smaller image")
-        if self.classes is not None:
-            if labels is None:
-                raise ValueError(f"labels are needed: the model knows {self.classes} classes")
+        if labels is not None:
             checked_labels(labels, self.classes, batch)
-        if self.guide is None:
+        elif self.classes is not None:
+            raise ValueError(f"labels are needed: the model knows {self.classes} classes")
+        factor = self.guide
+        if guide is not None and factor is None:
+            raise ValueError("guide must be None: the model draws from no smaller image")
+        if factor is None:
             return
         if guide is None:
             raise ValueError(
-                f"guide is needed: the model draws from an image {self.guide} times smaller"
+                f"guide is needed: the model draws from an image {factor} times smaller"
             )
-        checked_images(self, guide, "guide")
-        expected = (batch, self.channels, height / self.guide, width / self.guide)
-        if tuple(guide.shape) != expected:
-            raise ValueError(
-                f"guide must have shape (B, C, H / {self.guide}, W / {self.guide}), for these "
-                f"images {expected}, got {tuple(guide.shape)}"
-            )
+        expected = (batch, self.channels, height / factor, width / factor)
+        if tuple(checked_images(self, guide, "guide").shape) != expected:
+            sides = f"(B, C, H / {factor}, W / {factor}), for these images {expected}"
+            raise wrong("guide", f"have shape {sides}", guide)
 
 
-def checked_labels(labels: Tensor, classes: int, n: int) -> Tensor:
-    """Return `labels` if they are n integers from 0 to classes - 1.
+def check_conditions(model, labels: Tensor | None, guide: Tensor | None, n: int) -> None:
+    """Check that what n images depend on is of the right kind; a model of ours looks closer itself."""
+    if labels is not None and hasattr(model, "classes"):
+        checked_labels(labels, model.classes, n)
+    for name, given in (("labels", labels), ("guide", guide)):
+        if given is not None and a_tensor(name, given).shape[:1] != (n,):
+            raise wrong(name, f"have one entry for each of the {n} images", given)
 
-    Raises:
-        ValueError: they are something else.
-    """
-    if not isinstance(labels, Tensor):
-        raise ValueError(f"labels must be a torch.Tensor, got {type(labels).__name__}")
-    kind = labels.dtype
+
+def checked_labels(labels: Tensor, classes: int | None, n: int) -> Tensor:
+    """Accept n integers from 0 to classes - 1; see `checks`."""
+    if classes is None:
+        raise ValueError("labels must be None: the model knows no classes")
+    kind = a_tensor("labels", labels).dtype
     if kind.is_floating_point or kind.is_complex or kind == torch.bool or labels.shape != (n,):
-        raise ValueError(
-            f"labels must be integers of shape ({n},), got {kind} of shape {tuple(labels.shape)}"
-        )
+        raise wrong("labels", f"be integers of shape ({n},)", labels)
     if n and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(
-            f"labels must be 0 to {classes - 1}, got {labels.min().item()} to {labels.max().item()}"
-        )
+        came = f"{labels.min().item()} to {labels.max().item()}"
+        raise ValueError(f"labels must be 0 to {classes - 1}, got {came}")
     return labels
 
 
@@ -124,10 +119,8 @@ def shrink(images: Tensor, factor: int) -> Tensor:
     """
     height, width = images.shape[2:]
     if height % factor or width % factor:
-        raise ValueError(
-            f"images must have a height and a width that {factor} divides, for a guide {factor} "
-            f"times smaller, got {height}×{width}"
-        )
+        expected = f"images must have a height and a width that {factor} divides"
+        raise ValueError(f"{expected}, for a guide {factor} times smaller, got {height}×{width}")
     squares = images.unflatten(2, (-1, factor)).unflatten(4, (-1, factor))  # (B, C, h, f, w, f)
     sums = squares.long().sum(dim=(3, 5))  # (B, C, h, w)
     return ((2 * sums + factor**2) // (2 * factor**2)).to(images.dtype)  # halves are rounded up
@@ -137,6 +130,7 @@ def condition_layer(condition_features: int | None, features: int) -> nn.Conv2d 
     """Make what turns a condition into what a block adds to its own features: a 1×1 convolution."""
     if condition_features is None:
         return None
+    whole_number("condition_features", condition_features)
     return nn.Conv2d(condition_features, features, 1, bias=False)
 
 

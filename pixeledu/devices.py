@@ -2,6 +2,8 @@
 
 import torch
 
+from pixeledu.checks import wrong
+
 
 def best_device() -> torch.device:
     """Return the fastest device there is: CUDA, else Apple's GPU, else the CPU."""
@@ -16,6 +18,8 @@ def usable_device(device: str | torch.device) -> torch.device:
     Raises:
         ValueError: it has not, or PyTorch knows no such device.
     """
+    if not isinstance(device, str | torch.device):
+        raise wrong("device", 'be a torch.device or its name, such as "cpu"', device)
     try:
         device = torch.device(device)
         torch.empty(0, device=device)

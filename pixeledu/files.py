@@ -8,7 +8,21 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pixeledu.checks import wrong
+
 LOCK = ".lock"
+
+
+def checked_path(name: str, path: str | Path) -> Path:
+    """Accept what can be the name of a file or folder.
+
+    Raises:
+        ValueError: it is of another kind, or no name at all.
+    """
+    named = isinstance(path, str | os.PathLike) and isinstance(os.fspath(path), str)
+    if not named or not os.fspath(path) or "\0" in os.fspath(path):
+        raise wrong(name, "be a path, as a str or a pathlib.Path", path)
+    return Path(path)
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -18,6 +32,8 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         OSError: it cannot be written; the old content and no other file is left.
     """
     path = Path(path)
+    if not path.name:
+        raise wrong("path", "name a file", path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checks import whole_number
-from pixeledu.conditions import random_conditions, repeated
+from pixeledu.checks import called, checked_logits, whole_number, wrong
+from pixeledu.conditions import check_conditions, random_conditions, repeated
 from pixeledu.masks import group_slices
 
 
@@ -46,15 +46,18 @@ def receptive_field(
     Returns:
         float64 tensor of shape (C, H, W): the mean absolute gradient.
     Raises:
-        ValueError: the pixel lies outside the image, or no gradient reaches the input.
+        ValueError: the pixel lies outside the image, the output is not of the size of the input, or
+            no gradient reaches the input.
+        FloatingPointError: the output holds NaN.
     Source: Luo et al. 2016, "Understanding the effective receptive field".
     """
     whole_number("height", height)
     whole_number("width", width)
-    if not (0 <= row < height and 0 <= column < width):
-        raise ValueError(
-            f"(row, column) must lie in the {height}×{width} image, got ({row}, {column})"
-        )
+    if not (type(row) is type(column) is int and 0 <= row < height and 0 <= column < width):
+        raise wrong("(row, column)", f"lie in the {height}×{width} image", (row, column))
+    if not isinstance(model, nn.Module):
+        raise wrong("model", "be a torch.nn.Module", model)
+    check_conditions(model, labels, guide, 1)
     features = _input_features(model) if features is None else whole_number("features", features)
     pixel = torch.tensor([row * width + column], device="cpu")
     given = {"labels": labels, "guide": guide}
@@ -85,12 +88,7 @@ def receptive_fields(
 
 
 def _fields(
-    model: nn.Module,
-    shape: tuple[int, int, int],
-    channel: int,
-    pixels: Tensor,
-    probes: int,
-    given: dict[str, Tensor | None],
+    model: nn.Module, shape: tuple, channel: int, pixels: Tensor, probes: int, given: dict
 ) -> Tensor:
     """Average the gradients of the outputs at some pixels: (n,) -> (n, C, H, W)."""
     probe = copy.deepcopy(model).double().cpu()
@@ -126,21 +124,23 @@ def _input_features(model: nn.Module) -> int:
 
 
 def _run(probe: nn.Module, x: Tensor, conditions: dict[str, Tensor]) -> Tensor:
-    try:
-        return probe(x, **conditions)
-    except (RuntimeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"model must accept float input of shape {tuple(x.shape)}, so that there is a "
-            f"gradient to measure; it said: {reason}"
-        ) from error
+    output = called("model", probe, x, **conditions)
+    if hasattr(probe, "levels") and hasattr(probe, "channels"):
+        checked_logits(output, x, probe.levels)
+    shape = tuple(output.shape) if isinstance(output, Tensor) else ()
+    if len(shape) not in (4, 5) or (shape[0], *shape[-2:]) != (len(x), *x.shape[2:]):
+        expected = "(B, levels, C, H, W) or (B, F, H, W), of the size of what it reads"
+        raise wrong("model", f"return {expected}, {tuple(x.shape)}", output)
+    if output.isnan().any():
+        raise FloatingPointError("the model returns NaN: its weights are broken")
+    return output
 
 
 def _colour_of(model: nn.Module, output: Tensor, channel: int) -> Tensor:
     """Pick the outputs of one colour: (1, levels, C, H, W) or (1, F, H, W) -> (1, n, H, W)."""
     colours = output.shape[2] if output.dim() == 5 else getattr(model, "channels", 1)
-    if not 0 <= channel < colours:
-        raise ValueError(f"channel must be 0 to {colours - 1}, got {channel}")
+    if type(channel) is not int or not 0 <= channel < colours:
+        raise wrong("channel", f"be 0 to {colours - 1}", channel)
     if output.dim() == 5:
         return output[:, :, channel]
     return output[:, group_slices(output.shape[1], colours)[channel]]

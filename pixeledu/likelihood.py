@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixeledu.checks import checked_images, whole_number
-from pixeledu.conditions import checked_labels, shrink
+from pixeledu.checks import checked_images, checked_model, device_of, logits_of, whole_number
+from pixeledu.conditions import check_conditions, shrink
 
 BATCH = 256  # images in one forward pass
 
@@ -38,20 +38,17 @@ def nats(
     Returns:
         float64 tensor of shape (B,) on the CPU: nats, summed over all values of the image.
     Raises:
-        ValueError: the images are not of the model's shape, type or range, or labels or guide do
-            not fit.
+        ValueError: the images are not of the model's shape, type or range, labels or guide do not
+            fit, or the logits have another shape.
         FloatingPointError: the model's logits hold NaN.
     Source: van den Oord et al. 2016, section 5.1 (MNIST is reported so).
     """
-    checked_images(model, images)
-    whole_number("batch_size", batch_size)
+    _check(model, images, labels, guide, batch_size)
     classes = getattr(model, "classes", None)
     if classes is not None and labels is None:
         each = class_nats(model, images, guide, batch_size=batch_size)  # (B, classes)
         # p(x) = Σ_c p(x | c) / classes
         return -torch.logsumexp(-each, dim=1) + math.log(classes)
-    if labels is not None and classes is not None:
-        checked_labels(labels, classes, len(images))
     parts = [
         _nats_of_batch(model, *batch)
         for batch in _batches(images, labels, guide, batch_size=batch_size)
@@ -72,13 +69,23 @@ def class_nats(
     Raises:
         ValueError: the model knows no classes; else as for `nats`.
     """
+    _check(model, images, None, guide, batch_size)
     if getattr(model, "classes", None) is None:
         raise ValueError("model must know classes (classes=10, say) for nats of each class")
-    columns = [
-        nats(model, images, torch.full((len(images),), label), guide, batch_size=batch_size)
-        for label in range(model.classes)
-    ]
-    return torch.stack(columns, dim=1)
+    parts = []
+    for some, small in _batches(images, guide, batch_size=batch_size):
+        small = conditions_for(model, some, guide=small).get("guide")  # the same for every class
+        labels = torch.arange(model.classes)[:, None].expand(-1, len(some))  # (classes, B)
+        each = [_nats_of_batch(model, some, theirs, small) for theirs in labels]
+        parts.append(torch.stack(each, dim=1))  # (B, classes)
+    return torch.cat(parts).double()
+
+
+def _check(model, images, labels, guide, batch_size) -> None:
+    """Check the arguments of `nats`."""
+    checked_images(checked_model(model), images)
+    whole_number("batch_size", batch_size, most=math.inf)
+    check_conditions(model, labels, guide, len(images))
 
 
 def _batches(*given: Tensor | None, batch_size: int) -> Iterator[tuple[Tensor | None, ...]]:
@@ -90,12 +97,12 @@ def _batches(*given: Tensor | None, batch_size: int) -> Iterator[tuple[Tensor | 
 def _nats_of_batch(
     model: nn.Module, images: Tensor, labels: Tensor | None, guide: Tensor | None
 ) -> Tensor:
-    device = next(model.parameters()).device
-    images = images.to(device)
+    images = images.to(device_of(model))
     was_training = model.training
     model.eval()
     try:
-        logits = model(images, **conditions_for(model, images, labels, guide))
+        depends = conditions_for(model, images, labels, guide)
+        logits = logits_of(model, images, model.levels, **depends)
     finally:
         model.train(was_training)
     # -log p(x) = - Σ_i log p(x_i | x_1 … x_{i-1})
@@ -135,8 +142,7 @@ def bits_per_dim(
         ValueError: no image at all, or images the model cannot read.
     Source: van den Oord et al. 2016, section 5.1 (CIFAR-10 is reported so).
     """
-    checked_images(model, images)
-    if not len(images):
+    if not len(checked_images(checked_model(model), images)):
         raise ValueError("images is empty: there is nothing to average, pass at least one image")
     values = nats(model, images, labels, guide, batch_size=batch_size)
     return values.mean().item() / (images[0].numel() * math.log(2))

@@ -5,12 +5,10 @@ autoregressive model it may use what comes earlier in the order (row by row, lef
 R then G then B inside a pixel) and nothing else. The mask says so with one number per weight.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import LARGEST, whole_number, wrong
 
 
 def colour_groups(features: int, channels: int, gates: int = 1) -> Tensor:
@@ -37,10 +35,8 @@ def colour_groups(features: int, channels: int, gates: int = 1) -> Tensor:
         raise ValueError(f"features must be a multiple of gates={gates}, got features={features}")
     size = features // gates
     if size < channels:
-        raise ValueError(
-            f"features must be at least channels, so that each colour has one, "
-            f"got features={size} for channels={channels}"
-        )
+        expected = "features must be at least channels, so that each colour has one"
+        raise ValueError(f"{expected}, got features={size} for channels={channels}")
     # Always on the CPU: such tensors index those of any device.
     return (torch.arange(size, device="cpu") * channels // size).repeat(gates)
 
@@ -90,8 +86,10 @@ def causal_mask(
     Source: van den Oord et al. 2016, section 3.4 and figure 2.
     """
     height, width = kernel_shape(kernel_size)
-    if mask_type not in ("A", "B"):
-        raise ValueError(f'mask_type must be "A" or "B", got {mask_type!r}')
+    if not isinstance(mask_type, str) or mask_type not in ("A", "B"):
+        raise wrong("mask_type", 'be "A" or "B"', mask_type)
+    whole_number("in_features", in_features)
+    whole_number("out_features", out_features)
     source = colour_groups(in_features, channels)[None, :]  # (1, in)
     target = colour_groups(out_features, channels, gates)[:, None]  # (out, 1)
 
@@ -109,28 +107,8 @@ def kernel_shape(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
         ValueError: a side is even or not positive; an even window has no centre pixel.
     """
     sides = kernel_size if isinstance(kernel_size, tuple | list) else (kernel_size, kernel_size)
-    if len(sides) != 2 or any(not isinstance(k, int) or k < 1 or k % 2 == 0 for k in sides):
-        raise ValueError(
-            f"kernel_size must be an odd number or two (an even window has no centre pixel), "
-            f"got {kernel_size!r}"
-        )
+    odd = all(type(side) is int and 1 <= side < LARGEST and side % 2 for side in sides)
+    if len(sides) != 2 or not odd:
+        expected = "be an odd number or two (an even window has no centre pixel)"
+        raise wrong("kernel_size", expected, kernel_size)
     return tuple(sides)
-
-
-class Offset(NamedTuple):
-    """Where an input value lies, seen from the output value that it reaches or should reach.
-
-    (-1, 2, 0, 0) is the pixel in the row above, two columns further right. `source` and `target`
-    are the colours of the input and of the output.
-    """
-
-    row: int
-    column: int
-    source: int = 0
-    target: int = 0
-
-
-def is_past(offset: Offset) -> bool:
-    """Tell whether an input value comes before the output value in the order of drawing."""
-    # Row by row, then left to right, then colour by colour.
-    return (offset.row, offset.column, offset.source) < (0, 0, offset.target)

@@ -1,9 +1,10 @@
 """The models of the book: integer images in, the logits of every value of every pixel out."""
 
+import torch
 from torch import Tensor, nn
 
 from pixeledu import fast
-from pixeledu.checks import check_image_shape, whole_number
+from pixeledu.checks import a_tensor, checked_images, number, one_of, whole_number, wrong
 from pixeledu.conditions import Condition
 from pixeledu.layers import GatedBlock, MaskedConv2d
 from pixeledu.layers.blocks import RecurrentBlock, ResidualBlock
@@ -48,13 +49,15 @@ class AutoregressiveModel(nn.Module):
         self.channels = whole_number("channels", channels)
         self.levels = whole_number("levels", levels, least=2)
         if levels > 256:
-            raise ValueError(f"levels must be 2 to 256 (images are stored as bytes), got {levels}")
-        self.hidden = whole_number("hidden", hidden)
-        whole_number("layers", layers, least=0)
-        if output not in OUTPUTS:
-            raise ValueError(f"output must be one of: {', '.join(OUTPUTS)}; got {output!r}")
-        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be a number from 0 to below 1, got {dropout!r}")
+            raise wrong("levels", "be 2 to 256 (images are stored as bytes)", levels)
+        self.hidden = whole_number("hidden", hidden, most=_LARGEST)
+        whole_number("layers", layers, least=0, most=_LARGEST)
+        one_of("output", output, *OUTPUTS)
+        if number("dropout", dropout) >= 1:
+            raise wrong("dropout", "be a number from 0 to below 1", dropout)
+        for name, value in (("classes", classes), ("guide", guide)):
+            if value is not None:
+                whole_number(name, value, least=2)
         self.classes, self.guide, self.dropout = classes, guide, dropout
         sizes = {"channels": channels, "levels": levels, "hidden": hidden, "layers": layers}
         options = {"classes": classes, "guide": guide, "output": output, "dropout": dropout}
@@ -80,10 +83,13 @@ class AutoregressiveModel(nn.Module):
         Returns:
             Logits of shape (B, levels, C, H, W).
         Raises:
-            ValueError: the shape is not that of an image batch with the model's colours, or what
-                the model depends on is missing or does not fit.
+            ValueError: the images are not of the model's shape, type or range, or what the model
+                depends on is missing or does not fit.
         """
-        check_image_shape(images, self.channels)
+        # To look at values of a GPU is to wait for it, so training there does without.
+        waits = self.training and a_tensor("images", images).is_cuda
+        if not torch.compiler.is_compiling() and not waits:
+            checked_images(self, images, floats=True)
         condition = self.condition(labels, guide, len(images), *images.shape[2:])
         return self.head(self.trunk(self.scale(images), condition))  # (B, levels, C, H, W)
 
@@ -111,6 +117,7 @@ class AutoregressiveModel(nn.Module):
         raise NotImplementedError
 
 
+_LARGEST = 2**14  # features, or blocks: what a model could have
 _USUAL = {"classes": None, "guide": None, "output": "softmax", "dropout": 0.0}
 
 
@@ -209,9 +216,7 @@ class PixelRNN(ResidualModel):
         layers: int = 7,
         **options,
     ):
-        if cell not in _CELLS:
-            raise ValueError(f"cell must be one of: {', '.join(_CELLS)}; got {cell!r}")
-        self._cell = cell
+        self._cell = one_of("cell", cell, *_CELLS)
         super().__init__(_CELLS[cell], channels, levels, hidden, layers, **options)
 
     def _block(self) -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pixeledu.checks import checked_images, whole_number
+from pixeledu.checks import checked_images, number, whole_number, wrong
 from pixeledu.png import as_rgb
 
 
@@ -37,8 +37,8 @@ def show_images(
     """
     _check(images, levels, titles)
     whole_number("columns", columns)
-    if not isinstance(size, int | float) or not 0 < size < float("inf"):
-        raise ValueError(f"size must be a number of inches above 0, got {size!r}")
+    if number("size", size, zero=False) > _LARGEST:
+        raise wrong("size", f"be at most {_LARGEST} inches", size)
     tiles = as_rgb(images, levels, _one_mask_each(known, images))  # (N, H, W, 3)
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
@@ -63,6 +63,7 @@ def show_images(
     return figure
 
 
+_LARGEST = 100  # inches
 _GAP, _TITLE = 0.08, 0.22  # inches: between images, and for a line of text above them
 
 
@@ -73,11 +74,10 @@ def _check(images: Tensor, levels: int, titles: Sequence[str] | None) -> None:
     checked_images(SimpleNamespace(channels=colours, levels=levels), images)
     if not len(images):
         raise ValueError("images is empty: there is nothing to draw, pass at least one image")
-    if titles is not None and (isinstance(titles, str) or len(titles) > len(images)):
-        raise ValueError(
-            f"titles must be a list of at most one text for each of the {len(images)} images, "
-            f"got {titles!r}"
-        )
+    texts = isinstance(titles, list | tuple) and all(isinstance(text, str) for text in titles)
+    if titles is not None and (not texts or len(titles) > len(images)):
+        expected = f"be a list of at most one text for each of the {len(images)} images"
+        raise wrong("titles", expected, titles)
 
 
 def _one_mask_each(known: Tensor | None, images: Tensor) -> Tensor | None:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from pixeledu.checkpoints import load_checkpoint
+from pixeledu.checks import said
 
 WEIGHTS = Path(__file__).with_name("weights")
 
@@ -59,10 +60,10 @@ def pretrained_file(name: str) -> Path:
         ValueError: there is no such model.
     """
     known = list_pretrained()
-    if name not in known:
-        near = get_close_matches(str(name), known, n=1)
+    if not isinstance(name, str) or name not in known:
+        near = get_close_matches(said(name), known, n=1)
         raise ValueError(
-            f"name must be one of {', '.join(known)}, got {name!r}"
+            f"name must be one of {', '.join(known)}, got {said(name)}"
             + (f"; did you mean {near[0]!r}?" if near else "")
         )
     return WEIGHTS / f"{name}.safetensors"

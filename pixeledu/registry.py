@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from pixeledu.checks import one_of
 from pixeledu.models import AutoregressiveModel, GatedPixelCNN, PixelCNN, PixelRNN
 
 _MODELS = {
@@ -49,6 +50,9 @@ def build_model(name: str | None = None, /, **config) -> AutoregressiveModel:
         >>> model = build_model("pixelcnn", hidden=16, layers=2)
         >>> twin = build_model(**model.config)
     """
+    for given in (name, config.get("model", name)):
+        if given is not None:
+            one_of("model", given, *MODEL_NAMES)
     if name in PAPER_CONFIGS:
         config = PAPER_CONFIGS[name] | config
         name = None

@@ -1,13 +1,78 @@
-"""Reports as text: what the causality test has found, drawn as a map."""
+"""What the causality test has found: what leaks, what never arrives, and a map of both as text."""
 
 import re
 import textwrap
+from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
-from pixeledu.masks import Offset, is_past
+import torch
+from torch import Tensor
 
 
-def causality_map(report) -> str:
+class Offset(NamedTuple):
+    """Where an input value lies, seen from the output value that it reaches or should reach.
+
+    (-1, 2, 0, 0) is the pixel in the row above, two columns further right. `source` and `target`
+    are the colours of the input and of the output.
+    """
+
+    row: int
+    column: int
+    source: int = 0
+    target: int = 0
+
+
+def is_past(offset: Offset) -> bool:
+    """Tell whether an input value comes before the output value in the order of drawing."""
+    # Row by row, then left to right, then colour by colour.
+    return (offset.row, offset.column, offset.source) < (0, 0, offset.target)
+
+
+@dataclass(frozen=True)
+class CausalityReport:
+    """What `check_causality` found; print it to see a map.
+
+    Attributes:
+        depends: bool, shape (C, H, W, C, H, W): whether the output at the last three places
+            changed with the input at the first three.
+        leaks: offsets at which a value reaches an output that comes at or before it.
+        unseen: earlier offsets whose value never reaches an output, at any place of the image.
+    """
+
+    depends: Tensor
+    leaks: frozenset[Offset]
+    unseen: frozenset[Offset]
+
+    @classmethod
+    def of(cls, depends: Tensor) -> "CausalityReport":
+        """Sort what was found into leaks and past offsets that arrive nowhere."""
+        source, row, column, target, to_row, to_column = depends.nonzero().unbind(1)
+        found = torch.stack([row - to_row, column - to_column, source, target], dim=1)  # (n, 4)
+        seen = {Offset(*offset) for offset in found.unique(dim=0).tolist()}
+        channels, height, width = depends.shape[:3]
+        rows, columns, colours = range(1 - height, 1), range(1 - width, width), range(channels)
+        every = (Offset(*offset) for offset in product(rows, columns, colours, colours))
+        past = {offset for offset in every if is_past(offset)}
+        return cls(depends, frozenset(seen - past), frozenset(past - seen))
+
+    @property
+    def causal(self) -> bool:
+        """Whether nothing leaks. A blind model is causal too: look at `unseen` as well."""
+        return not self.leaks
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that comes before a value reaches it from somewhere in the image."""
+        return not self.unseen
+
+    def __str__(self) -> str:
+        return causality_map(self)
+
+    __repr__ = __str__
+
+
+def causality_map(report: CausalityReport) -> str:
     """Draw a report of `check_causality` as a small map, with the nearest offsets by name."""
     channels, height, width = report.depends.shape[:3]
     verdict = "causal" if report.causal else f"NOT causal: {len(report.leaks)} offsets leak"

@@ -12,7 +12,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from pixeledu.checks import check_image_shape, checked_images, whole_number
+from pixeledu import checks
+from pixeledu.conditions import check_conditions
 from pixeledu.fast.threads import at_most
 from pixeledu.models import AutoregressiveModel
 from pixeledu.steps import Steps
@@ -93,43 +94,35 @@ def complete(
         ValueError: an argument is out of range or contradicts another.
     Source: van den Oord et al. 2016, figure 10 (occluded images).
     """
-    check_image_shape(images, model.channels)
-    drawn = sample(
-        model,
-        len(images),
-        *images.shape[2:],
-        temperature=temperature,
-        labels=labels,
-        guide=guide,
-        images=images,
-        known=known,
-        method=method,
-        generator=generator,
-        progress=progress,
-    )
-    return drawn.to(images.device)
+    checks.check_image_shape(images, checks.checked_model(model).channels)
+    drawing = Drawing(model, len(images), *images.shape[2:], temperature, generator)
+    drawing.depend_on(labels, guide)
+    drawing.keep(images, known)
+    return drawing.run(method, progress).to(images.device)
 
 
 class Drawing:
     """A checked request for images, and the loop that draws them."""
 
     def __init__(self, model, n, height, width, temperature=1.0, generator=None):
-        self.model = model
+        self.model = checks.checked_model(model)
         self.shape = (
-            whole_number("n", n, least=0),
+            checks.whole_number("n", n, least=0),
             model.channels,
-            whole_number("height", height),
-            whole_number("width", width),
+            checks.whole_number("height", height),
+            checks.whole_number("width", width),
         )
-        if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
-            raise ValueError(f"temperature must be a number above 0, got {temperature!r}")
-        self.temperature = temperature
+        self.temperature = checks.number("temperature", temperature, zero=False)
+        if generator is not None and not isinstance(getattr(generator, "device", 0), torch.device):
+            expected = "be a torch.Generator, a SharedNoise or None"
+            raise checks.wrong("generator", expected, generator)
         self.generator = generator
-        self.device = next(model.parameters()).device
+        self.device = checks.device_of(model)
         self.labels = self.guide = self.images = self.known = None
 
     def depend_on(self, labels: Tensor | None, guide: Tensor | None) -> None:
         """Take the classes and the smaller images to draw from; draw the classes that are missing."""
+        check_conditions(self.model, labels, guide, self.shape[0])
         classes = getattr(self.model, "classes", None)
         if classes is not None and labels is None:
             labels = (uniform(self.generator, -1, 1, self.shape[0])[0] * classes).long()  # (n,)
@@ -143,26 +136,28 @@ class Drawing:
         if known is None:
             return
         n, _, height, width = self.shape
-        if tuple(images.shape) != self.shape:
-            raise ValueError(f"images must have shape {self.shape}, got {tuple(images.shape)}")
-        if known.dtype != torch.bool:
-            raise ValueError(f"known must be a bool tensor, got {known.dtype}")
+        if checks.a_tensor("images", images).shape != self.shape:
+            raise checks.wrong("images", f"have shape {self.shape}", images)
+        if checks.a_tensor("known", known).dtype != torch.bool:
+            raise checks.wrong("known", "be a bool tensor", known)
         accepted = [(height, width), (n, 1, height, width), self.shape]
         if tuple(known.shape) not in accepted:
-            raise ValueError(f"known must have one of the shapes {accepted}, got {known.shape}")
+            raise checks.wrong("known", f"have one of the shapes {accepted}", known)
         self.images, self.known = images.to(self.device), known.to(self.device).expand(self.shape)
         # What stands at unknown places is ignored, so it may be out of range.
-        checked_images(self.model, torch.where(self.known, self.images, 0))
+        checks.checked_images(self.model, self.images * self.known)
 
     def run(self, method: str, progress: bool = False, watch: Callable | None = None) -> Tensor:
         """Draw all values in order; `watch` is called with the (n, levels) probabilities of each."""
-        if method not in ("cached", "naive", "replayed"):
-            raise ValueError(f'method must be "cached", "naive" or "replayed", got {method!r}')
+        if not isinstance(method, str) or method not in ("cached", "naive", "replayed"):
+            raise checks.wrong("method", 'be "cached", "naive" or "replayed"', method)
+        checks.one_of("progress", progress, True, False)
+        if method != "naive" and not hasattr(self.model, "condition"):
+            expected = 'be one of this package\'s models, or method be "naive"'
+            raise checks.wrong("model", expected, self.model)
         if method == "replayed" and self.device.type != "cuda":
-            raise ValueError(
-                f'method "replayed" needs a model on a CUDA GPU and this one is on {self.device}: '
-                'use method="cached"'
-            )
+            needs = 'method "replayed" needs a model on a CUDA GPU and this one is on'
+            raise ValueError(f'{needs} {self.device}: use method="cached"')
         was_training = self.model.training
         self.model.eval()
         try:
@@ -196,9 +191,8 @@ class Drawing:
             given = () if self.known is None else (self.images[:, :, row], self.known[:, :, row])
             values = draw_row(self._noise(row), *given)  # (n, C, W)
             if (values < 0).any():
-                raise FloatingPointError(
-                    f"the logits of the model hold NaN or infinity in row {row}: its weights are broken"
-                )
+                broken = f"the logits of the model hold NaN or infinity in row {row}"
+                raise FloatingPointError(f"{broken}: its weights are broken")
             images[:, :, row] = values
         return images
 
@@ -285,15 +279,15 @@ class NaiveSteps(Steps):
         self.model = model
         given = {"labels": labels, "guide": guide}
         self.conditions = {name: x for name, x in given.items() if x is not None}
-        device = next(model.parameters()).device
-        self.images = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self.images = torch.zeros(shape, dtype=torch.uint8, device=checks.device_of(model))
         self.row = -1
 
     def start_row(self, vertical=None, condition=None) -> None:
         self.row += 1
 
     def read(self, column: int, colour: int = 0) -> Tensor:
-        return self.model(self.images, **self.conditions)[:, :, colour, self.row, column]
+        logits = checks.logits_of(self.model, self.images, self.model.levels, **self.conditions)
+        return logits[:, :, colour, self.row, column]
 
     def put(self, values: Tensor, column: int, colour: int = 0) -> None:
         self.images[:, colour, self.row, column] = values.to(torch.uint8)

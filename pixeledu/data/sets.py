@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import said, whole_number, wrong
 from pixeledu.data.image_set import SPLITS, is_image_set, open_images
 from pixeledu.data.sources import imported, in_folder, read
 
@@ -87,8 +87,12 @@ class ImageData:
     def __post_init__(self) -> None:
         if whole_number("levels", self.levels, least=2) > 256:
             raise ValueError(f"levels must be at most 256, what a byte holds, got {self.levels}")
+        named = isinstance(self.classes, tuple) and all(isinstance(c, str) for c in self.classes)
+        if self.classes is not None and not named:
+            raise wrong("classes", "be None or a tuple of names", self.classes)
         images, labels = self.images, self.labels
-        if not isinstance(images, Tensor) or images.dtype != torch.uint8 or images.dim() != 4:
+        bytes_ = isinstance(images, Tensor) and images.dtype == torch.uint8
+        if not bytes_ or images.dim() != 4 or 0 in images.shape[1:]:
             raise ValueError(
                 f"images must be a uint8 tensor of shape (N, C, H, W), got {_kind_of(images)}"
             )
@@ -176,9 +180,10 @@ def load_images(name: str | Path, split: str = "train") -> ImageData:
     Source: digits: Alpaydin and Kaynak 1998; MNIST: LeCun et al. 1998; its fixed binarisation:
         Larochelle and Murray 2011; CIFAR-10: Krizhevsky 2009; emoji: Noto Emoji, Apache 2.0.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    if name and isinstance(name, str | Path) and name not in DATASETS and Path(name).is_dir():
+    if not isinstance(split, str) or split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {said(split)}")
+    of_a_kind = isinstance(name, str | Path) and name
+    if of_a_kind and name not in DATASETS and "\0" not in str(name) and Path(name).is_dir():
         if not is_image_set(name):
             raise ValueError(
                 f"{name} is a folder, but no finished image set: make one of a folder of pictures "
@@ -187,9 +192,9 @@ def load_images(name: str | Path, split: str = "train") -> ImageData:
         images, levels = open_images(name, split)
         return ImageData(images, None, levels)
     if not isinstance(name, str) or name not in DATASETS:
-        near = get_close_matches(str(name).lower(), DATASETS, n=1)
+        near = get_close_matches(said(name).lower(), DATASETS, n=1)
         raise ValueError(
-            f"name must be one of {', '.join(DATASETS)}, or a folder, got {name!r}"
+            f"name must be one of {', '.join(DATASETS)}, or a folder, got {said(name)}"
             + (f"; did you mean {near[0]!r}?" if near else "")
         )
     images, labels, levels = _LOADERS[name](split)

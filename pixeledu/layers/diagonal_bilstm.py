@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu import fast
-from pixeledu.checks import checked_features, whole_number
+from pixeledu.checks import a_tensor, checked_condition, checked_features, whole_number, wrong
 from pixeledu.layers.masked_conv import MaskedConv2d
 from pixeledu.layers.row_lstm import gates
 from pixeledu.masks import by_colour, group_slices
@@ -25,8 +25,8 @@ def skew(x: Tensor) -> Tensor:
         ValueError: `x` has not four dimensions.
     Source: van den Oord et al. 2016, section 3.2, figure 3.
     """
-    if x.dim() != 4:
-        raise ValueError(f"x must have shape (B, C, H, W), got {tuple(x.shape)}")
+    if a_tensor("x", x).dim() != 4:
+        raise wrong("x", "have shape (B, C, H, W)", x)
     height, width = x.shape[2:]
     # H zeros behind each row. Read with rows that are one shorter, each begins one place later.
     flat = F.pad(x, (0, height)).flatten(2)[..., : height * (height + width - 1)]
@@ -45,10 +45,9 @@ def unskew(x: Tensor, width: int) -> Tensor:
         ValueError: `x` has another shape.
     Source: van den Oord et al. 2016, section 3.2.
     """
-    if x.dim() != 4 or x.shape[3] != whole_number("width", width) + x.shape[2] - 1:
-        raise ValueError(
-            f"x must have shape (B, C, H, {width} + H - 1) for width={width}, got {tuple(x.shape)}"
-        )
+    whole_number("width", width)
+    if a_tensor("x", x).dim() != 4 or x.shape[3] != width + x.shape[2] - 1:
+        raise wrong("x", f"have shape (B, C, H, {width} + H - 1) for width={width}", x)
     flat = F.pad(x.flatten(2), (0, x.shape[2]))
     return flat.unflatten(2, (x.shape[2], x.shape[3] + 1))[..., :width]  # (B, C, H, W)
 
@@ -119,17 +118,12 @@ class DiagonalBiLSTM(nn.Module):
         """
         # K^is ⊛ x, for the four gates o, f, i, g of both directions at all pixels
         inputs = self.input_to_state(checked_features(x, self.in_features))  # (B, 8h, H, W)
-        if condition is not None:
+        if checked_condition(condition, x, 8 * self.hidden) is not None:
             inputs = inputs + condition
-        hidden = fast.kernel(
-            diagonal_scan
-        )(  # the function below, or the same, its gradient by hand
-            inputs.unflatten(1, (2, -1)),  # (B, 2, 4h, H, W)
-            self.state_to_state,
-            self.outside_hidden,
-            self.outside_memory,
-        )  # (B, 2, h, H, W)
-        return hidden.unbind(1)
+        inputs = inputs.unflatten(1, (2, -1))  # (B, 2, 4h, H, W)
+        scan = fast.kernel(diagonal_scan)  # the function below, or the same, its gradient by hand
+        hidden = scan(inputs, self.state_to_state, self.outside_hidden, self.outside_memory)
+        return hidden.unbind(1)  # (B, h, H, W) each
 
     def steps(self, batch: int, width: int) -> Steps:
         """Start a computation pixel by pixel; see `pixeledu.steps`."""

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu import fast
-from pixeledu.checks import checked_features, whole_number
+from pixeledu.checks import checked_condition, checked_features, number, one_of, whole_number, wrong
 from pixeledu.conditions import condition_layer, project
 from pixeledu.layers.masked_conv import MaskedConv2d
 from pixeledu.masks import by_colour, group_slices, kernel_shape
@@ -52,13 +52,11 @@ class GatedBlock(nn.Module):
         super().__init__()
         self.in_features = whole_number("in_features", in_features)
         self.hidden = self.out_features = whole_number("hidden", hidden)
-        if mask_type == "B" and in_features != hidden:
-            raise ValueError(
-                f"with mask B in_features must equal hidden, got {in_features} and {hidden}"
-            )
+        if one_of("mask_type", mask_type, "A", "B") == "B" and in_features != hidden:
+            raise wrong("in_features", f"equal hidden={hidden} with mask B", in_features)
         size, _ = kernel_shape(kernel_size)
         if size < 3:
-            raise ValueError(f"kernel_size must be at least 3 to reach a row above, got {size}")
+            raise wrong("kernel_size", "be at least 3 to reach a row above", size)
         self.kernel_size, self.mask_type, self.channels = kernel_size, mask_type, channels
         self.reach = size // 2
         rows = self.reach + (mask_type == "B")
@@ -68,7 +66,7 @@ class GatedBlock(nn.Module):
         )
         self.link = nn.Conv2d(2 * hidden, 2 * hidden, 1, bias=False)
         self.expand = MaskedConv2d(hidden, hidden, 1, "B", channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(number("dropout", dropout, most=1))
         self.condition = condition_layer(condition_features, 4 * hidden)  # for both maps
 
     def forward(
@@ -86,8 +84,10 @@ class GatedBlock(nn.Module):
         Raises:
             ValueError: a map has another shape.
         """
-        checked_features(vertical, self.in_features)
-        checked_features(horizontal, self.in_features)
+        checked_features(vertical, self.in_features, "vertical")
+        if checked_features(horizontal, self.in_features, "horizontal").shape != vertical.shape:
+            raise wrong("horizontal", f"have the shape of vertical, {vertical.shape}", horizontal)
+        checked_condition(condition, vertical, self.condition.in_channels if self.condition else 0)
         if self.mask_type == "A":
             vertical = vertical[:, :, :-1]  # (B, in, H - 1, W): row r shall end at row r - 1
         above = F.pad(vertical, (0, 0, self.reach, 0))  # (B, in, H - 1 + rows, W)

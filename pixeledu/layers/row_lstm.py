@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu import fast
-from pixeledu.checks import checked_features, whole_number
+from pixeledu.checks import checked_condition, checked_features, whole_number, wrong
 from pixeledu.layers.masked_conv import MaskedConv2d
 from pixeledu.masks import by_colour, group_slices
 from pixeledu.steps import Steps
@@ -31,9 +31,7 @@ class RowLSTM(nn.Module):
     def __init__(self, in_features: int, hidden: int, kernel_size: int = 3, channels: int = 1):
         super().__init__()
         if whole_number("kernel_size", kernel_size, least=3) % 2 == 0:
-            raise ValueError(
-                f"kernel_size must be odd (an even window has no centre pixel), got {kernel_size}"
-            )
+            raise wrong("kernel_size", "be odd (an even window has no centre pixel)", kernel_size)
         self.in_features = whole_number("in_features", in_features)
         self.out_features = self.hidden = whole_number("hidden", hidden)
         self.kernel_size, self.channels = kernel_size, channels
@@ -60,7 +58,7 @@ class RowLSTM(nn.Module):
         """
         # K^is ⊛ x, for the four gates o, f, i, g of all pixels
         inputs = self.input_to_state(checked_features(x, self.in_features))  # (B, 4h, H, W)
-        if condition is not None:
+        if checked_condition(condition, x, 4 * self.hidden) is not None:
             inputs = inputs + condition
         scan = fast.kernel(row_scan)  # the function below, or the same with its gradient by hand
         return scan(inputs, self.state_to_state, self.outside_hidden, self.outside_memory)
@@ -70,10 +68,8 @@ class RowLSTM(nn.Module):
         return fast.steps_of(self, RowLSTMSteps)(self, batch, width)
 
     def extra_repr(self) -> str:
-        return (
-            f"{self.in_features}, {self.hidden}, kernel_size={self.kernel_size}, "
-            f"channels={self.channels}"
-        )
+        sizes = f"{self.in_features}, {self.hidden}, kernel_size={self.kernel_size}"
+        return f"{sizes}, channels={self.channels}"
 
 
 def row_scan(

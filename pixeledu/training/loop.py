@@ -7,7 +7,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixeledu.checkpoints import LAST, give_weights
-from pixeledu.checks import checked_images, whole_number
+from pixeledu.checks import (
+    checked_images,
+    checked_logits,
+    checked_model,
+    number,
+    one_of,
+    said,
+    whole_number,
+    wrong,
+)
 from pixeledu.conditions import checked_labels
 from pixeledu.devices import usable_device
 from pixeledu.fast.threads import at_most
+from pixeledu.files import checked_path
 from pixeledu.likelihood import conditions_for
 from pixeledu.streams import stderr_is_terminal
 from pixeledu.tensor_files import packed, unpacked
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 
 SMALL = 4096  # pixels in a batch; with fewer than that one thread is as fast as several
 ON_DEVICE = 2**30  # bytes of images that are kept on a GPU; of more, each batch is sent there
+_ANY = math.inf  # of what no memory depends on
 PRECISIONS = ("auto", "float32", "bfloat16")
 LOOK_EVERY = 20  # steps; at each look at the loss the processor waits for the GPU
 
@@ -114,34 +124,41 @@ def fit(
     """
     group = current_group()
     given, model = model, getattr(model, "_orig_mod", model)  # where a compiled one keeps the plain
+    if next(checked_model(model).parameters(), None) is None:
+        raise ValueError("model must have parameters to train, and it has none")
     labels, valid_labels = _labels_of(model, train, "train"), _labels_of(model, valid, "valid")
     train, valid = _checked_images(model, train, valid)
+    if not isinstance(precision, str) or precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {said(precision)}")
     settings = {
         "epochs": whole_number("epochs", epochs),
-        "batch_size": whole_number("batch_size", batch_size),
-        "learning_rate": _number("learning_rate", learning_rate, zero=False),
-        "warm_up": _number("warm_up", warm_up, most=1),
-        "weight_decay": _number("weight_decay", weight_decay),
-        "clip": _number("clip", clip, zero=False),
-        "ema": _number("ema", ema, most=1),
-        "patience": patience if patience is None else whole_number("patience", patience),
-        "seed": whole_number("seed", seed, least=0),
+        "batch_size": whole_number("batch_size", batch_size, most=_ANY),
+        "learning_rate": number("learning_rate", learning_rate, zero=False),
+        "warm_up": number("warm_up", warm_up, most=1),
+        "weight_decay": number("weight_decay", weight_decay),
+        "clip": number("clip", clip, zero=False),
+        "ema": number("ema", ema, most=1),
+        "patience": patience if patience is None else whole_number("patience", patience, most=_ANY),
+        "seed": whole_number("seed", seed, least=0, most=_ANY),
         "precision": None if precision == "auto" else precision,
-        "mirror": bool(mirror) or None,
+        "mirror": one_of("mirror", mirror, True, False) or None,
         "shift": whole_number("shift", shift, least=0) or None,
     }
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
+    one_of("compile", compile, True, False)
+    one_of("progress", progress, True, False, None)
     if patience is not None and valid is None:
         raise ValueError("patience needs validation images to stop by: pass valid as well")
-    steps_per_epoch = math.ceil(len(train) / batch_size)
+    steps_per_epoch = -(-len(train) // batch_size)
     steps = epochs * steps_per_epoch
     if checkpoint_every is None:
         checkpoint_every = steps_per_epoch
-    whole_number("checkpoint_every", checkpoint_every)
+    whole_number("checkpoint_every", checkpoint_every, most=_ANY)
+    if info is not None and not isinstance(info, dict):
+        raise wrong("info", "be a dict or None", info)
 
     keep = None
     if folder is not None:
+        checked_path("folder", folder)
         settings |= {"train": fingerprint(train, labels), "valid": fingerprint(valid, valid_labels)}
         info = {"size": list(train.shape[2:]), **(info or {})}
         keep = RunFolder(folder, model, settings, info, group)
@@ -195,7 +212,8 @@ def fit(
 
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 # - log p(x) / (C·H·W), averaged over these images
-                loss = F.cross_entropy(forward(images, **depends), images.long())
+                logits = checked_logits(forward(images, **depends), images, model.levels)
+                loss = F.cross_entropy(logits, images.long())
             optimizer.zero_grad()
             loss.backward()
             loss = group.mean(loss, model.parameters(), share)  # over the batch; gradients as well
@@ -254,16 +272,6 @@ def _labels_of(model: nn.Module, data, name: str) -> Tensor | None:
     if labels is None:
         raise ValueError(f"{name} must be ImageData with labels: the model knows {classes} classes")
     return checked_labels(labels, classes, len(labels))
-
-
-def _number(name: str, value: float, most: float = sys.float_info.max, zero: bool = True) -> float:
-    """Return `value` as a float if it is a number from 0 (or just above it) to `most`."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= most or (value == 0 and not zero):
-        least = "of at least 0" if zero else "above 0"
-        limit = f" and at most {most}" if most == 1 else ""
-        raise ValueError(f"{name} must be a number {least}{limit}, got {value!r}")
-    return float(value)
 
 
 def _start_together(run: Run, settings: dict) -> None:

@@ -180,7 +180,7 @@ def own_device(device: str | torch.device | None) -> torch.device | str:
         ValueError: several processes were sent to one GPU, or there are too few of them.
     """
     if current_group().size == 1:
-        return device or best_device()
+        return best_device() if device is None else device
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if str(device) == "cpu":

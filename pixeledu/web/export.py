@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from pixeledu.checkpoints import checked_info, config_of, refuse_broken_weights, refuse_giant
-from pixeledu.checks import checked_images
-from pixeledu.files import write_atomically
+from pixeledu.checks import checked_images, checked_model, wrong
+from pixeledu.files import checked_path, write_atomically
 from pixeledu.layers import MaskedConv2d
 from pixeledu.likelihood import nats
 from pixeledu.registry import build_model
@@ -51,10 +51,11 @@ def export_model(model: nn.Module, dtype: str = "int8", **info) -> bytes:
         >>> content = export_model(pixeledu.load_pretrained("digits-pixelcnn"), size=[8, 8])
         >>> twin = load_export(content)
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype must be one of {DTYPES}, got {dtype!r}")
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise wrong("dtype", f"be one of {DTYPES}", dtype)
+    config = config_of(model)
     refuse_broken_weights(model, "it was not exported")
-    header = {"config": config_of(model), "dtype": dtype, "info": checked_info(info, taken=())}
+    header = {"config": config, "dtype": dtype, "info": checked_info(info, taken=())}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     if len(text) > _LONGEST_HEADER:
         raise ValueError(
@@ -81,6 +82,7 @@ def save_export(path: str | Path, model: nn.Module, dtype: str = "int8", **info)
         ValueError, FloatingPointError: see `export_model`.
         OSError: the file cannot be written; what was there before is kept.
     """
+    checked_path("path", path)
     content = export_model(model, dtype, **info)
     write_atomically(path, content)
     return len(content)
@@ -124,11 +126,16 @@ def quantising_cost(
         "before" and "after", the mean nats of an image, "percent" by which they have grown, and the
         number of "images".
     Raises:
-        ValueError: the export is damaged, or the images are not of the model's shape or range, or
-            the labels do not fit.
+        ValueError: the export is damaged or that of another model, the images are not of the
+            model's shape or range, or the labels do not fit.
     """
-    if not len(checked_images(model, images)):
+    if not len(checked_images(checked_model(model), images)):
         raise ValueError("images is empty: there is nothing to average, pass at least one image")
+    header, weights = _parts_of(source)
+    if header.get("dtype") in DTYPES:
+        same = header.get("config") == config_of(model)
+        if not same or _parts_of(export_model(model, header["dtype"]))[1] != weights:
+            raise ValueError("source must be an export of this model, and its weights are others")
     before, after = (
         nats(its, images, labels).mean().item() for its in (model, load_export(source))
     )
@@ -234,7 +241,7 @@ def _fill(model: nn.Module, dtype: str, content: bytes) -> None:
 
 def _parts_of(source: str | Path | bytes) -> tuple[dict, bytes]:
     """The header and the weights of an export, its checksum verified."""
-    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    content = source if isinstance(source, bytes) else checked_path("source", source).read_bytes()
     if content[:4] != _MAGIC:
         raise _unreadable(source, "it is no export of pixeledu")
     if zlib.crc32(content[8:]) != int.from_bytes(content[4:8], "little"):

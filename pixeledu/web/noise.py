@@ -5,11 +5,13 @@ seed, the number of the image, and the number of the value in it. No state moves
 the same chance whatever is drawn before it, and one picture can be drawn without the others.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import whole_number, wrong
 
 
 class SharedNoise:
@@ -31,8 +33,8 @@ class SharedNoise:
 
     def __init__(self, seed: int, first: int = 0):
         for name, value in (("seed", seed), ("first", first)):
-            if whole_number(name, value, least=0) >= 2**32:
-                raise ValueError(f"{name} must be less than 2**32, got {value}")
+            if whole_number(name, value, least=0, most=math.inf) >= 2**32:
+                raise wrong(name, "be less than 2**32", value)
         self.seed, self.first = seed, first
 
     def uniform(self, start: int, values: int, n: int) -> Tensor:
@@ -46,6 +48,9 @@ class SharedNoise:
         Returns:
             float32 tensor of shape (values, n), from 0 to below 1 in steps of 2⁻²⁴.
         """
+        whole_number("start", start, least=-1, most=2**32 - 1)
+        for name, value in (("values", values), ("n", n)):
+            whole_number(name, value, least=0)
         images = np.arange(n, dtype=np.uint32) + np.uint32(self.first)
         places = np.arange(values, dtype=np.uint32) + np.uint32(start % 2**32)
         seeds = _hash(images + _hash(np.uint32([self.seed])))  # (n,)

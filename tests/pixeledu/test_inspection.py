@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pixeledu import MaskedConv2d, PixelCNN, check_causality, receptive_field
-from pixeledu.causality import Offset
+from pixeledu.reports import Offset
 
 HEIGHT, WIDTH = 5, 5
 

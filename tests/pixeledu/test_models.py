@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixeledu import PAPER_CONFIGS, PixelCNN, PixelRNN, build_model, check_causality
-from pixeledu.causality import Offset
 from pixeledu.masks import group_slices
+from pixeledu.reports import Offset
 
 
 def plain_pixelcnn(model, images):

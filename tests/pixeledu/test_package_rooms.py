@@ -54,7 +54,7 @@ def test_a_room_of_the_evening_imports_only_from_rooms_above_it():
     for place, room in enumerate(EVENING):
         above = {*EVENING[: place + 1], "fast"}
         if room == "causality":
-            above.add("reports")  # draws its map, when one is printed
+            above.add("reports")  # what it finds, with a map
         for file in files_of(room):
             assert rooms_imported_by(file) <= above, file
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import traitlets
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import whole_number, wrong
 from pixeledu.widgets.base import ROOM_FOR_CONTROLS, ROW, PageWidget, base64
 from pixeledu.widgets.bundle import constants_of
 from pixeledu.widgets.leak_hunt.planted_bugs import PLANTED_BUGS, responses
@@ -63,7 +63,7 @@ class LeakHunt(PageWidget):
     ) -> None:
         for name, value in (("height", height), ("width", width)):
             if whole_number(name, value, least=3) > _LONGEST:
-                raise ValueError(f"{name} must be at most {_LONGEST}, got {value}")
+                raise wrong(name, f"be at most {_LONGEST}", value)
         self._hunted = _names(hunted)
         self._depends = _measured(_offered(self._hunted), height, width)
         models = [
@@ -124,7 +124,8 @@ class LeakHunt(PageWidget):
         value, count = proposal["value"], len(self._hunted)
         lists = isinstance(value, list | tuple) and len(value) == count
         if not lists or not all(
-            isinstance(tried, list | tuple) and all(name in self._depends for name in tried)
+            isinstance(tried, list | tuple)
+            and all(isinstance(name, str) and name in self._depends for name in tried)
             for tried in value
         ):
             raise ValueError(
@@ -161,10 +162,10 @@ class LeakHunt(PageWidget):
 
 def _names(hunted) -> tuple[str, ...]:
     if not isinstance(hunted, list | tuple) or not 1 <= len(hunted) <= OFFERED:
-        raise ValueError(f"hunted must be 1 to {OFFERED} names of models, got {hunted!r}")
+        raise wrong("hunted", f"be 1 to {OFFERED} names of models", hunted)
     for name in hunted:
-        if name not in PLANTED_BUGS:
-            raise ValueError(f"hunted must hold names out of {list(PLANTED_BUGS)}, got {name!r}")
+        if not isinstance(name, str) or name not in PLANTED_BUGS:
+            raise wrong("hunted", f"hold names out of {list(PLANTED_BUGS)}", name)
     return tuple(hunted)
 
 

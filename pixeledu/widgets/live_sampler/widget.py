@@ -254,7 +254,7 @@ class LiveSampler(PageWidget):
             return value
         if name in ("seed", "image"):
             most = 2**32 if name == "seed" else MANY
-            if whole_number(name, value, least=0) >= most:
+            if whole_number(name, value, 0, 2**32) >= most:
                 raise ValueError(f"{name} must be less than {most}, got {value}")
             return value
         names = tuple(one["name"] for one in self.models)

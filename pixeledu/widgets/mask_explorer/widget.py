@@ -5,7 +5,7 @@ from urllib.parse import quote
 import numpy as np
 import traitlets
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import whole_number, wrong
 from pixeledu.masks import causal_mask
 from pixeledu.widgets.base import ROOM_FOR_CONTROLS, ROW, PageWidget
 from pixeledu.widgets.bundle import constants_of
@@ -125,9 +125,9 @@ class MaskExplorer(PageWidget):
         value, reach = proposal["value"], self.kernel_size // 2
         pair = isinstance(value, tuple | list) and len(value) == 2
         if not pair or any(type(n) is not int or abs(n) > reach for n in value):
-            raise ValueError(
-                f"offset must be two whole numbers from {-reach} to {reach} (rows down, columns "
-                f"right; the kernel is {self.kernel_size} wide), got {value!r}"
+            kernel = f"rows down, columns right; the kernel is {self.kernel_size} wide"
+            raise wrong(
+                "offset", f"be two whole numbers from {-reach} to {reach} ({kernel})", value
             )
         return tuple(value)
 
@@ -177,7 +177,7 @@ def _checked(name: str, value):
     allowed = {"kernel_size": KERNEL_SIZES, "mask_type": MASK_TYPES, "channels": (1, 3)}
     allowed |= {"reads": COLOURS, "computes": COLOURS, "speed": SPEEDS}
     if not any(type(value) is type(one) and value == one for one in allowed[name]):
-        raise ValueError(f"{name} must be one of {allowed[name]}, got {value!r}")
+        raise wrong(name, f"be one of {allowed[name]}", value)
     return value
 
 

@@ -8,7 +8,7 @@ import torch
 import traitlets
 from torch import nn
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import whole_number, wrong
 from pixeledu.inspection import receptive_fields
 from pixeledu.registry import build_model
 from pixeledu.widgets.base import ROOM_FOR_CONTROLS, ROW, PageWidget, base64
@@ -135,8 +135,8 @@ class ReceptiveField(PageWidget):
         return self._known_name(proposal["trait"].name, proposal["value"])
 
     def _known_name(self, argument: str, name: str) -> str:
-        if name not in self._codes:
-            raise ValueError(f"{argument} must be one of {list(self._codes)}, got {name!r}")
+        if not isinstance(name, str) or name not in self._codes:
+            raise wrong(argument, f"be one of {list(self._codes)}", name)
         return name
 
     @traitlets.validate("position")
@@ -154,10 +154,8 @@ class ReceptiveField(PageWidget):
 
     @traitlets.validate("speed")
     def _an_allowed_speed(self, proposal) -> int:
-        if proposal["value"] not in SPEEDS or isinstance(proposal["value"], bool | float):
-            raise ValueError(
-                f"speed must be one of {SPEEDS} pixels a second, got {proposal['value']!r}"
-            )
+        if type(proposal["value"]) is not int or proposal["value"] not in SPEEDS:
+            raise wrong("speed", f"be one of {SPEEDS} pixels a second", proposal["value"])
         return proposal["value"]
 
     def _fallback(self) -> str:
@@ -202,6 +200,8 @@ def codes(model: nn.Module, height: int, width: int) -> np.ndarray:
     Raises:
         ValueError: a pixel sees itself or what follows, or a weight is not finite.
     """
+    if not isinstance(model, nn.Module):
+        raise wrong("models", "hold torch.nn.Modules", model)
     # A ReLU hides a NaN from the gradient, so look at the weights.
     if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
         raise ValueError(

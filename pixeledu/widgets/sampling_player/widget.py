@@ -1,11 +1,12 @@
 """`SamplingPlayer`: watch an image being drawn, value by value, from the model's distributions."""
 
 from html import escape
+from numbers import Real
 
 import numpy as np
 import traitlets
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import whole_number, wrong
 from pixeledu.widgets.base import MOST_BARS, ROOM_FOR_CONTROLS, ROW, PageWidget, as_png, base64
 from pixeledu.widgets.bundle import constants_of
 from pixeledu.widgets.sampling_player.packing import bars_of, in_drawing_order, logs_of, nats_of
@@ -74,6 +75,8 @@ class SamplingPlayer(PageWidget):
         description: str = "an image sampled pixel by pixel",
         drawn_at: float | list[float] | None = None,
     ) -> None:
+        if not isinstance(description, str):
+            raise wrong("description", "be a text", description)
         traces = _by_name(trace)
         several = isinstance(trace, dict)
         in_order = [in_drawing_order(one) for one in traces.values()]
@@ -273,8 +276,8 @@ def _nothing(name: str, value, where: str) -> None:
 
 def _temperature(name: str, value) -> float:
     least, most = TEMPERATURES
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise ValueError(f"{name} must be a temperature from {least} to {most}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= value <= most:
+        raise wrong(name, f"be a temperature from {least} to {most}", value)
     return float(value)
 
 
@@ -293,8 +296,8 @@ def _packed(image, probabilities, known, bar_width: int, with_logs: bool) -> dic
 
 
 def _allowed_speed(speed: int) -> int:
-    if speed not in SPEEDS:
-        raise ValueError(f"speed must be one of {SPEEDS} pixels a second, got {speed!r}")
+    if type(speed) is not int or speed not in SPEEDS:
+        raise wrong("speed", f"be one of {SPEEDS} pixels a second", speed)
     return speed
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import numpy as np
 import traitlets
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import whole_number, wrong
 from pixeledu.web.kinds import KINDS
 from pixeledu.widgets.base import ROOM_FOR_CONTROLS, ROW, PageWidget
 from pixeledu.widgets.bundle import constants_of
@@ -181,7 +181,7 @@ def _checked(name: str, value):
         return value
     allowed = {"model": tuple(MODELS), "phase": PHASES, "skewed": (False, True), "speed": SPEEDS}
     if not any(type(value) is type(one) and value == one for one in allowed[name]):
-        raise ValueError(f"{name} must be one of {allowed[name]}, got {value!r}")
+        raise wrong(name, f"be one of {allowed[name]}", value)
     return value
 
 
