@@ -1,25 +1,37 @@
 """Autoregressive image models, built to be read: PixelCNN and its relatives.
 
-`import pixeledu` loads torch and numpy alone. Names that need more (data, training, figures,
-widgets) are imported when first used.
+Every name, and every module, is imported when it is first used: what is built and measured needs
+torch and numpy alone, data, training, figures and widgets need more. And the command line, which
+imports this first, can be stopped at once.
 """
 
 from importlib import import_module
 
-from pixeledu.causality import check_causality
-from pixeledu.devices import best_device
-from pixeledu.inspection import receptive_field
-from pixeledu.layers import DiagonalBiLSTM, GatedBlock, MaskedConv2d, RowLSTM, skew, unskew
-from pixeledu.likelihood import bits_per_dim, class_nats, nats
-from pixeledu.masks import causal_mask, colour_groups
-from pixeledu.models import GatedPixelCNN, PixelCNN, PixelRNN
-from pixeledu.registry import PAPER_CONFIGS, build_model
-from pixeledu.reports import CausalityReport
-from pixeledu.sampling import complete, sample
-
 __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
+    "PAPER_CONFIGS": "registry",
+    "CausalityReport": "reports",
+    "DiagonalBiLSTM": "layers",
+    "GatedBlock": "layers",
+    "GatedPixelCNN": "models",
+    "MaskedConv2d": "layers",
+    "PixelCNN": "models",
+    "PixelRNN": "models",
+    "RowLSTM": "layers",
+    "best_device": "devices",
+    "bits_per_dim": "likelihood",
+    "build_model": "registry",
+    "causal_mask": "masks",
+    "check_causality": "causality",
+    "class_nats": "likelihood",
+    "colour_groups": "masks",
+    "complete": "sampling",
+    "nats": "likelihood",
+    "receptive_field": "inspection",
+    "sample": "sampling",
+    "skew": "layers",
+    "unskew": "layers",
     "compress": "compression",
     "decompress": "compression",
     "SharedNoise": "web.noise",
@@ -47,37 +59,18 @@ _LOADED_WHEN_USED = {
     "Wavefront": "widgets",
 }
 
-__all__ = [
-    "PAPER_CONFIGS",
-    "CausalityReport",
-    "DiagonalBiLSTM",
-    "GatedBlock",
-    "GatedPixelCNN",
-    "MaskedConv2d",
-    "PixelCNN",
-    "PixelRNN",
-    "RowLSTM",
-    "best_device",
-    "bits_per_dim",
-    "build_model",
-    "causal_mask",
-    "check_causality",
-    "class_nats",
-    "colour_groups",
-    "complete",
-    "nats",
-    "receptive_field",
-    "sample",
-    "skew",
-    "unskew",
-    *_LOADED_WHEN_USED,
-]
+__all__ = [*_LOADED_WHEN_USED]
 
 
 def __getattr__(name: str):
-    if name not in _LOADED_WHEN_USED:
+    from pkgutil import iter_modules
+
+    if name in _LOADED_WHEN_USED:
+        value = getattr(import_module(f"pixeledu.{_LOADED_WHEN_USED[name]}"), name)
+    elif name in {module.name for module in iter_modules(__path__)}:
+        value = import_module(f"pixeledu.{name}")
+    else:
         raise AttributeError(f"module 'pixeledu' has no attribute {name!r}")
-    value = getattr(import_module(f"pixeledu.{_LOADED_WHEN_USED[name]}"), name)
     globals()[name] = value
     return value
 

@@ -2,6 +2,9 @@
 
 import sys
 
-from pixeledu.cli import main
+try:
+    from pixeledu.cli import main
+except KeyboardInterrupt:  # sooner than anything could be said
+    sys.exit(130)
 
 sys.exit(main())

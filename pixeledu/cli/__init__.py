@@ -7,10 +7,10 @@ Here is the way in; `parser` knows all commands, and a group of commands has a m
 with the options it takes (from `arguments`) above the functions that carry them out.
 """
 
+import contextlib
+import os
 import signal
 import sys
-
-from pixeledu.streams import make_safe_to_print, open_missing_streams
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,15 +25,36 @@ def main(arguments: list[str] | None = None) -> int:
         SystemExit: the arguments cannot be understood (code 2), or help was asked for (code 0).
     """
     owns_process = arguments is None
+    answers = owns_process and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if answers:  # else Ctrl-C is ignored, as in a job that runs in the background
+        signal.signal(signal.SIGINT, _end_at_once)
     if owns_process:
+        from pixeledu.streams import make_safe_to_print, open_missing_streams
+
         open_missing_streams()
         make_safe_to_print()
     try:
         from pixeledu.cli.running import run  # loads torch: a second in which Ctrl-C may come
 
+        if answers:  # from now on there may be something to bring to a good end
+            signal.signal(signal.SIGINT, _raise_once)
         return run(arguments)
-    except KeyboardInterrupt:  # then, or while the first one was being answered
-        if owns_process:  # what is left to do is to end, and no third one shall disturb that
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:  # a library has let it pass, or this was called by a program
         print("\npixeledu: stopped", file=sys.stderr)
         return 130
+    finally:
+        if answers:  # what is left to do is to end, and nothing shall disturb that
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end_at_once(*_) -> None:
+    """Answer Ctrl-C while nothing has begun: an exception would end in a library's traceback."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"\npixeledu: stopped\n")
+    os._exit(130)
+
+
+def _raise_once(*_) -> None:
+    """Answer the first Ctrl-C as Python does, and leave the second one to whoever is in a hurry."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    raise KeyboardInterrupt
