@@ -1,10 +1,12 @@
 """The models that a page can run: which there are, what they are called, and their exports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from torch import nn
+
 from pixeledu.checkpoints import read_info
-from pixeledu.checks import whole_number
+from pixeledu.checks import whole_number, wrong
 from pixeledu.data import class_names
 from pixeledu.pretrained import list_pretrained, load_pretrained, pretrained_card, pretrained_file
 from pixeledu.web.export import export_model, read_export_info
@@ -78,10 +80,11 @@ def models_for_page(models, size, longest: int, classes=None) -> list[tuple[dict
         _checked_size(size, longest)
     if models is None:
         models = page_models()
-    if isinstance(models, str) or not models:
-        raise ValueError(f"models must be a list of names or a dict of models, got {models!r}")
+    if not isinstance(models, Sequence | Mapping) or isinstance(models, str | bytes) or not models:
+        raise wrong("models", "be a list of names or a dict of models", models)
     found = []
     for name in models:
+        _check_entry(name, models)
         if isinstance(models, Mapping):
             if size is None:
                 raise ValueError("size must be given for models of your own, such as size=(8, 8)")
@@ -107,11 +110,21 @@ def models_for_page(models, size, longest: int, classes=None) -> list[tuple[dict
     return found
 
 
+def _check_entry(name, models) -> None:
+    if isinstance(models, Mapping) and not isinstance(models[name], nn.Module):
+        raise wrong("models", "hold a model under each title", models[name])
+    if not isinstance(name, str):
+        raise wrong("models", "hold texts, the names of models", name)
+    if not isinstance(models, Mapping) and name not in list_pretrained():
+        raise wrong("models", f"hold names out of {', '.join(list_pretrained())}", name)
+
+
 def _checked_names(names, count: int, model: str) -> list[str]:
     """The names of a model's classes; their numbers where they have none."""
     names = [str(label) for label in range(count)] if names is None else names
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"classes must be a list of names, got {names!r}")
+    listed = isinstance(names, list | tuple)
+    if not listed or not all(isinstance(name, str) for name in names):
+        raise wrong("classes", "be a list of names", names)
     if len(names) != count:
         raise ValueError(
             f"classes must name the {count} classes of {model!r}, got {len(names)} names"
@@ -121,10 +134,10 @@ def _checked_names(names, count: int, model: str) -> list[str]:
 
 def _checked_size(size, longest: int) -> None:
     if not isinstance(size, tuple | list) or len(size) != 2:
-        raise ValueError(f"size must be (height, width), got {size!r}")
+        raise wrong("size", "be (height, width)", size)
     for name, value in zip(("height", "width"), size, strict=True):
-        if whole_number(name, value) > longest:
-            raise ValueError(f"{name} must be at most {longest}, got {value}")
+        if whole_number(f"size: {name}", value) > longest:
+            raise ValueError(f"size: {name} must be at most {longest}, got {value}")
 
 
 def _title_of(name: str, size: tuple[int, int]) -> str:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pixeledu.checks import wrong
 from pixeledu.widgets.bundle import constants_of
 
 _CONSTANTS = constants_of("live_sampler")
@@ -17,14 +18,12 @@ def checked_label(label, model: dict):
         ValueError: the model knows no classes, or not that one.
     """
     names = model.get("classes")
-    if label is None or (names and label == EACH):
+    if label is None or (names and isinstance(label, str) and label == EACH):
         return label
     if names is None:
-        raise ValueError(f"label must be None: {model['name']!r} knows no classes, got {label!r}")
+        raise wrong("label", f"be None: {model['name']!r} knows no classes", label)
     if type(label) is not int or not 0 <= label < len(names):
-        raise ValueError(
-            f"label must be None, {EACH!r} or a class from 0 to {len(names) - 1}, got {label!r}"
-        )
+        raise wrong("label", f"be None, {EACH!r} or a class from 0 to {len(names) - 1}", label)
     return label
 
 

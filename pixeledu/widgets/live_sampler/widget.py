@@ -4,13 +4,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
+from numbers import Real
 
 import numpy as np
 import torch
 import traitlets
 from torch import Tensor, nn
 
-from pixeledu.checks import checked_images, whole_number
+from pixeledu.checks import a_tensor, checked_images, whole_number, wrong
 from pixeledu.png import as_rgb
 from pixeledu.sampling import sample
 from pixeledu.web.export import load_export
@@ -122,6 +123,8 @@ class LiveSampler(PageWidget):
         tool: str = TOOLS[0],
         description: str = "A trained model draws",
     ) -> None:
+        if not isinstance(description, str):
+            raise wrong("description", "be a text", description)
         found = models_for_page(models, size, _CONSTANTS["longest"], classes)
         self._contents = {one["name"]: content for one, content in found}
         texts = {name: b64encode(content).decode() for name, content in self._contents.items()}
@@ -168,14 +171,12 @@ class LiveSampler(PageWidget):
         Raises:
             ValueError: a shape, type or value is not what the model draws.
         """
+        if tuple(a_tensor("image", image).shape) != self._shape:
+            raise wrong("image", f"have shape {self._shape}", image)
         checked_images(load_export(self._content), image[None], "image[None]")
-        if tuple(image.shape) != self._shape:
-            raise ValueError(f"image must have shape {self._shape}, got {tuple(image.shape)}")
-        if known.dtype != torch.bool or tuple(known.shape) != self._shape[1:]:
-            raise ValueError(
-                f"known must be a bool tensor of shape {self._shape[1:]}, "
-                f"got {known.dtype} {tuple(known.shape)}"
-            )
+        right = a_tensor("known", known).dtype == torch.bool
+        if not right or tuple(known.shape) != self._shape[1:]:
+            raise wrong("known", f"be a bool tensor of shape {self._shape[1:]}", known)
         values = torch.where(known, image.long(), -1)  # (C, H, W)
         self.given = values.permute(1, 2, 0).flatten().tolist() if known.any() else []
         self.position = self.steps // 2
@@ -248,9 +249,9 @@ class LiveSampler(PageWidget):
         name, value = proposal["trait"].name, proposal["value"]
         if name == "temperature":
             least, most = TEMPERATURES
-            number = isinstance(value, int | float) and not isinstance(value, bool)
+            number = isinstance(value, Real) and not isinstance(value, bool)
             if not number or not least <= value <= most:
-                raise ValueError(f"temperature must be from {least} to {most}, got {value!r}")
+                raise wrong("temperature", f"be from {least} to {most}", value)
             return value
         if name in ("seed", "image"):
             most = 2**32 if name == "seed" else MANY
@@ -260,7 +261,7 @@ class LiveSampler(PageWidget):
         names = tuple(one["name"] for one in self.models)
         allowed = {"model": names, "sixteen": (False, True), "speed": SPEEDS, "tool": TOOLS}[name]
         if not any(type(value) is type(one) and value == one for one in allowed):
-            raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
+            raise wrong(name, f"be one of {allowed}", value)
         return value
 
     @traitlets.validate("given")
