@@ -52,6 +52,7 @@ _LOADED_WHEN_USED = {
     "read_export_info": "web.export",
     "save_export": "web.export",
     "LeakHunt": "widgets",
+    "LearningPixelCNN": "widgets",
     "LiveSampler": "widgets",
     "MaskExplorer": "widgets",
     "ReceptiveField": "widgets",

@@ -106,6 +106,8 @@ def _add_widgets(app: Sphinx, pagename: str, template: str, context: dict, doctr
     if "<pixeledu-widget" not in body:
         return
     app.add_css_file("pixeledu-widgets.css")
+    if 'data-name="learning_pixelcnn"' in body:
+        app.add_js_file(_write_digits(app), loading_method="defer")
     for name in sorted(_models_on(body)):
         app.add_js_file(_write_model(app, name), loading_method="defer")
     app.add_js_file("pixeledu-widgets.js", loading_method="defer")
@@ -121,6 +123,20 @@ def _write_model(app: Sphinx, name: str) -> str:
     text = f"globalThis.pixeleduWeights = {{ ...globalThis.pixeleduWeights, ...{weights} }};\n"
     file.write_text(text, encoding="utf-8")
     return f"models/{name}.js"
+
+
+def _write_digits(app: Sphinx) -> str:
+    """Write the digits that a page learns from as a script, one for all pages."""
+    file = Path(app.outdir) / "_static" / "pixeledu-digits.js"
+    file.write_text(digits_script(), encoding="utf-8")
+    return file.name
+
+
+def digits_script() -> str:
+    """The digits that a page learns from, as a script that file:// loads too."""
+    from pixeledu.web.page_images import page_digits  # brings torch, which no other page needs
+
+    return f"globalThis.pixeleduImages = {json.dumps({'digits': page_digits()})};\n"
 
 
 def _models_on(body: str) -> set[str]:

@@ -4,6 +4,7 @@ from importlib import import_module
 
 _LOADED_WHEN_USED = {
     "LeakHunt": "leak_hunt",
+    "LearningPixelCNN": "learning_pixelcnn",
     "LiveSampler": "live_sampler",
     "MaskExplorer": "mask_explorer",
     "ReceptiveField": "receptive_field",
@@ -13,6 +14,7 @@ _LOADED_WHEN_USED = {
 
 __all__ = [
     "LeakHunt",
+    "LearningPixelCNN",
     "LiveSampler",
     "MaskExplorer",
     "ReceptiveField",

@@ -2,6 +2,7 @@
 //
 // { begin: { config, seed, train, heldOut, pixel, pictures } }    answered with a report
 // { rate, report }    one step; answered with a report if `report`, else with { steps, loss }
+// { report: true }    a report of what is learned
 //
 // A report is { steps, loss, nats, hidden, field, pictures, weights }: what a held-out image costs, the
 // same with the pixel itself hidden (null where it is hidden anyway), what the logits at `pixel` see,
@@ -20,7 +21,7 @@ export function* carryOutLesson(lesson, kept) {
     return yield* reportOf(kept.get("learner"), null);
   }
   const { learner } = kept.get("learner");
-  const loss = yield* learner.step(lesson.rate);
+  const loss = lesson.rate ? yield* learner.step(lesson.rate) : null;
   if (!lesson.report) return { steps: learner.steps, loss };
   return yield* reportOf(kept.get("learner"), loss);
 }
