@@ -24,13 +24,8 @@ _DATA = {
     "emoji": "emoji",
     "patches": "patches",
 }
-# What tells a model from another one of the same kind and image set, as its name and its title say it.
-_MORE = {
-    "class": "classes",
-    "independent": "independent",
-    "smaller": "small",
-    "multi-scale": "guided",
-}
+# What tells a model from another one of the same kind and image set, in its name and in its title.
+_MORE = {"class": "classes", "independent": "independent"}
 
 
 @lru_cache(maxsize=32)
@@ -48,7 +43,10 @@ def page_export(name: str) -> bytes:
 
 
 def page_models() -> list[str]:
-    """Return the names of the models that a page lists by itself, the large images first."""
+    """Return the names of the models that a page lists by itself, the large images first.
+
+    Of one size those that know no classes come first.
+    """
     names = [name for name in list_pretrained() if _is_listed(name)]
     return sorted(names, key=lambda name: (-_size_of(name)[0], _order_of(name), name))
 
@@ -61,8 +59,9 @@ def _is_listed(name: str) -> bool:
     return card["weights"] <= LARGEST and len(page_export(name)) <= LARGEST
 
 
-def _order_of(name: str) -> int:
-    return list(KINDS).index(pretrained_card(name)["config"]["model"])
+def _order_of(name: str) -> tuple[bool, int]:
+    config = pretrained_card(name)["config"]
+    return "classes" in config, list(KINDS).index(config["model"])
 
 
 def _size_of(name: str) -> tuple[int, int]:
@@ -142,6 +141,9 @@ def _checked_size(size, longest: int) -> None:
 
 def _title_of(name: str, size: tuple[int, int]) -> str:
     card = pretrained_card(name)
-    data, more = _DATA[card["data"]["name"]], [text for text in _MORE if f"-{text}" in name]
-    what = f"{KINDS[card['config']['model']]['title']}, {data} {size[0]}×{size[1]}"
-    return ", ".join([what, *(_MORE[text] for text in more)])
+    config, data = card["config"], _DATA[card["data"]["name"]]
+    what = [f"{KINDS[config['model']]['title']}, {data} {size[0]}×{size[1]}"]
+    what += [more for word, more in _MORE.items() if f"-{word}" in name]
+    if factor := config.get("guide"):
+        what.append(f"from {size[0] // factor}×{size[1] // factor}")
+    return ", ".join(what)
