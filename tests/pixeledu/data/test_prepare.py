@@ -729,9 +729,9 @@ for words in (
 
 
 def test_more_images_than_a_memory_limit_allows_are_prepared_trained_on_and_measured(tmp_path):
-    room = 22 * 10**6
+    room = 48 * 10**6
     fill(tmp_path / "few", 3)
-    fill(tmp_path / "pictures", 2100, some=1, height=128, width=128, mode="L")
+    fill(tmp_path / "pictures", 4800, some=1, height=128, width=128, mode="L")
     save_checkpoint(tmp_path / "model.safetensors", PixelCNN(hidden=1, layers=0))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -741,7 +741,7 @@ def test_more_images_than_a_memory_limit_allows_are_prepared_trained_on_and_meas
     assert (done.returncode, done.stderr) == (0, "")
     limited = re.findall("^(.*) is limited$", done.stdout, re.MULTILINE)
     assert limited == ["prepare_images", "measure_in", "fit", "measure_in", "measure_in"]
-    assert "train: 1680 images\nvalid: 210 images\ntest: 210 images\n" in done.stdout
+    assert "train: 3840 images\nvalid: 480 images\ntest: 480 images\n" in done.stdout
     assert load_images(tmp_path / "set").images.nbytes > 1.25 * room
 
 
