@@ -52,7 +52,7 @@ def compress(model: AutoregressiveModel, images: Tensor, labels: Tensor | None =
     Source: Witten, Neal and Cleary 1987, "Arithmetic coding for data compression".
     """
     _refuse_a_guide(model)
-    images = checked_images(model, images).cpu()
+    images = checked_images(model, images).to("cpu", torch.uint8)
     if labels is not None:
         checked_labels(labels, model.classes, len(images))
     if model.classes is not None and labels is None:

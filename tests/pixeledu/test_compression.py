@@ -73,6 +73,15 @@ def test_images_come_back_the_same_bits(name, channels, size, levels, classes, o
     assert torch.equal(again, images)
 
 
+@pytest.mark.parametrize("kind", [torch.int8, torch.int16, torch.int32, torch.int64])
+def test_images_of_any_whole_numbers_come_back(kind):
+    model = PixelCNN(levels=4, hidden=4, layers=0)
+    images = torch.randint(4, (2, 1, 3, 3)).to(kind)
+    data = compress(model, images)
+    assert data == compress(model, images.to(torch.uint8))
+    assert torch.equal(decompress(model, data), images.to(torch.uint8))
+
+
 def test_the_code_is_as_long_as_the_nats_say():
     model = PixelCNN(levels=8, hidden=4, layers=1)  # fresh: no level is nearly impossible
     images = torch.randint(8, (70, 1, 9, 7), dtype=torch.uint8)
