@@ -13,7 +13,7 @@ function toEven(x) {
 export function toHalf(number) {
   const sign = number < 0 || Object.is(number, -0) ? 0x8000 : 0;
   const size = Math.abs(number);
-  if (!(size < 65520)) throw new Error("a weight is too large for 16 bits: the model has come apart");
+  if (!(size < 65520)) throw new Error("a weight is too large for 16 bits");
   if (size < 2 ** -14) return sign + toEven(size * 2 ** 24);
   let exponent = Math.floor(Math.log2(size));
   if (2 ** exponent > size) exponent -= 1; // a logarithm may be rounded up

@@ -129,12 +129,11 @@ function draw(model, el) {
     showStep();
     if (news === "report") {
       showReport();
-      if (!playing() || steps % SPOKEN === 0) status.textContent = said(report);
+      const over = playing() && steps && steps % RUN === 0;
+      if (over) save({ playing: false });
+      if (over) status.textContent = `${said(report)}. It pauses; Learn goes on.`;
+      else if (!playing() || steps % SPOKEN === 0) status.textContent = said(report);
       if (!playing()) tell();
-      if (playing() && steps && steps % RUN === 0) {
-        status.textContent = `${said(report)}. It pauses; Learn goes on.`;
-        save({ playing: false });
-      }
     }
     learning.goOn();
   };

@@ -2,10 +2,12 @@
 
 import copy
 import json
+import re
 import shutil
 from base64 import b64decode
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -17,9 +19,11 @@ import pixeledu
 from pixeledu.training.loop import _move_average
 from pixeledu.web.export import load_export, read_export_info
 from pixeledu.web.noise import SharedNoise
+from pixeledu.web.page_images import page_digits
 from pixeledu.widgets.bundle import WIDGETS
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 WEB = WIDGETS.parent / "web"
 DIGITS = {"height": 8, "width": 8, "levels": 17}
 # Odd sizes, no and several blocks, both masks; 100 batches in all.
@@ -277,6 +281,33 @@ def test_a_seed_leads_to_the_same_bits_and_another_seed_to_others(learned, tmp_p
     assert again["losses"] == found["losses"][:4]
     assert other["start"] != again["start"]
     assert other["seen"] != again["seen"]
+
+
+@pytest.mark.parametrize(
+    ("mask", "chapter", "says"),
+    [
+        ("A", "04_pixelcnn", r"here it is (?P<start>\d+)\. After 100 steps it costs (?P<nats>\d+)"),
+        ("B", "02_masked_convolutions", r"collapses: (?P<nats>\d+) nats after 100 steps"),
+    ],
+)
+def test_the_chapters_say_what_the_figure_comes_to(mask, chapter, says, tmp_path):
+    train, held_out = page_digits()["train"], page_digits()["held_out"]
+    job = {
+        **{"config": DIGITS | {"hidden": 16, "layers": 2, "firstMask": mask}},
+        **{"seed": 0, "rate": 0.01, "pixel": 44},
+        **{"train": [int(c, 36) for c in train], "heldOut": [int(c, 36) for c in held_out]},
+    }
+    cells = nbformat.read(ROOT / "book" / f"{chapter}.ipynb", as_version=4).cells
+    text = " ".join(" ".join(cell.source for cell in cells).split())
+    told = re.search(says, text).groupdict()
+    found = learn(tmp_path, job | {"steps": 100})
+    assert abs(found["nats"] - int(told["nats"])) < 1
+    if mask == "A":
+        begun = learn(tmp_path, job | {"steps": 1, "rate": 0})
+        assert abs(begun["nats"] - int(told["start"])) < 1
+    else:
+        assert "more than 800 nats after 100 steps" in text
+        assert found["hidden"] > 800
 
 
 def test_sixteen_bits_are_those_of_numpy(tmp_path):
