@@ -101,7 +101,7 @@ class LearningPixelCNN(PageWidget):
 
     @property
     def model(self) -> nn.Module:
-        """What has been learned when the figure last paused: averaged weights, in 16 bits.
+        """What had been learned when the figure last paused, as averaged weights in 16 bits.
 
         Raises:
             RuntimeError: the figure has not been seen yet, so there are no weights.
