@@ -133,6 +133,25 @@ def _side_by_side() -> str:
     return _tiles([drawn[place] for place in (0, 1) for drawn in both], 4)
 
 
+def _colour() -> str:
+    labels = torch.tensor([8, 0, 3, 7, 1, 8, 2, 6])
+    return _tiles(list(_drawn("emoji-gated-pixelcnn", 8, 16, seed=1, labels=labels)), 4)
+
+
+def _classes() -> str:
+    labels = torch.arange(8)
+    return _tiles(list(_drawn("mnist16-class-row-lstm", 8, SIZE, seed=0, labels=labels)), 4)
+
+
+def _likelihood() -> str:
+    """The bits of a digit in a file."""
+    model = pixeledu.load_pretrained("digits-gated-pixelcnn")
+    file = pixeledu.compress(model, pixeledu.load_images("digits", "test").images[:1])
+    code = file[12 + int.from_bytes(file[8:12], "little") :]
+    bits = f"{int.from_bytes(code, 'big'):0{8 * len(code)}b}"[:112]
+    return _grid(14, [PAST if bit == "1" else FUTURE for bit in bits])
+
+
 def _playground() -> str:
     return _tiles(list(as_rgb(endings()[:8], LEVELS)), 4)
 
@@ -152,6 +171,9 @@ _PICTURES: dict[str, Callable[[], str]] = {
     "pixelrnn": _pixelrnn,
     "gated_pixelcnn": _gated,
     "side_by_side": _side_by_side,
+    "colour": _colour,
+    "classes": _classes,
+    "likelihood_at_work": _likelihood,
     "playground": _playground,
 }
 
@@ -178,10 +200,10 @@ def _samples(name: str, count: int, size: int, columns: int) -> str:
     return _tiles(list(_drawn(name, count, size, seed=0)), columns)
 
 
-def _drawn(name: str, count: int, size: int, seed: int) -> np.ndarray:
+def _drawn(name: str, count: int, size: int, seed: int, labels: Tensor | None = None) -> np.ndarray:
     model = pixeledu.load_pretrained(name)
     noise = pixeledu.SharedNoise(seed)
-    drawn = pixeledu.sample(model, count, size, size, generator=noise)
+    drawn = pixeledu.sample(model, count, size, size, labels=labels, generator=noise)
     return as_rgb(drawn, model.levels)
 
 
