@@ -15,7 +15,6 @@ import hashlib
 import json
 import math
 import platform
-import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,6 +26,7 @@ from pixeledu.arithmetic_coding import Decoder, Encoder
 from pixeledu.checks import checked_images, checked_model, wrong
 from pixeledu.conditions import checked_labels
 from pixeledu.fast.threads import at_most
+from pixeledu.files import header_and_rest, with_header
 from pixeledu.likelihood import class_nats
 from pixeledu.models import AutoregressiveModel
 
@@ -70,9 +70,7 @@ def compress(model: AutoregressiveModel, images: Tensor, labels: Tensor | None =
                 encoder.write(edges[value], edges[value + 1], edges[-1])
             put(values)
     header = {**_facts(model), "shape": list(images.shape), "images": _sha256([images])}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    content = len(text).to_bytes(4, "little") + text + encoder.finish()
-    return _MAGIC + zlib.crc32(content).to_bytes(4, "little") + content
+    return with_header(_MAGIC, header, encoder.finish())
 
 
 def decompress(model: AutoregressiveModel, data: bytes) -> Tensor:
@@ -197,16 +195,10 @@ def _parts_of(data: bytes) -> tuple[dict, bytes]:
     """The header and the code of a file, its checksum verified."""
     if not isinstance(data, bytes) or data[:4] != _MAGIC:
         raise ValueError("data is no file of `compress`")
-    length = int.from_bytes(data[8:12], "little")
-    if zlib.crc32(data[8:]) != int.from_bytes(data[4:8], "little") or 12 + length > len(data):
-        raise ValueError("the file is damaged: its content does not match its checksum")
     try:
-        header = json.loads(data[12 : 12 + length])
-    except (ValueError, RecursionError) as error:
-        raise ValueError("the file is damaged: its header cannot be read") from error
-    if not isinstance(header, dict):
-        raise ValueError("the file is damaged: its header is no JSON object")
-    return header, data[12 + length :]
+        return header_and_rest(_MAGIC, data)
+    except ValueError as error:
+        raise ValueError(f"the file is damaged: {error}") from error
 
 
 def _shape_of(header: dict, model: AutoregressiveModel) -> list[int]:

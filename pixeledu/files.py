@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import json
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +55,37 @@ def _remove(temporary: Path) -> None:
     # A second error here (the folder is gone, or is a file) would only hide the first.
     with contextlib.suppress(OSError):
         temporary.unlink(missing_ok=True)
+
+
+def with_header(magic: bytes, header: dict, rest: bytes) -> bytes:
+    """Return the content of a file: magic, CRC-32 of what follows, length of the header, header, rest.
+
+    Args:
+        magic: four bytes that tell what kind of file it is.
+        header: what JSON can hold.
+        rest: all else.
+    """
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    content = len(text).to_bytes(4, "little") + text + rest
+    return magic + zlib.crc32(content).to_bytes(4, "little") + content
+
+
+def header_and_rest(magic: bytes, content: bytes) -> tuple[dict, bytes]:
+    """Take the content of a file of `with_header` apart, its checksum verified.
+
+    Raises:
+        ValueError: it is damaged; the message ends a sentence that names the file.
+    """
+    end = 12 + int.from_bytes(content[8:12], "little")
+    if content[:4] != magic or zlib.crc32(content[8:]) != int.from_bytes(content[4:8], "little"):
+        raise ValueError("its content does not match its checksum")
+    try:
+        header = json.loads(content[12:end])
+    except (ValueError, RecursionError) as error:
+        raise ValueError("its header cannot be read") from error
+    if not isinstance(header, dict) or end > len(content):
+        raise ValueError("its header cannot be read")
+    return header, content[end:]
 
 
 def remove_leftovers(folder: Path, *names: str) -> None:

@@ -13,8 +13,6 @@ the scale of each row (float32), then the rows as whole numbers from -127 to 127
 and everything as "float16", is float16. The reader in the page is `weights.js`.
 """
 
-import json
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +21,7 @@ from torch import Tensor, nn
 
 from pixeledu.checkpoints import checked_info, config_of, refuse_broken_weights, refuse_giant
 from pixeledu.checks import checked_images, checked_model, wrong
-from pixeledu.files import checked_path, write_atomically
+from pixeledu.files import checked_path, header_and_rest, with_header, write_atomically
 from pixeledu.layers import MaskedConv2d
 from pixeledu.likelihood import nats
 from pixeledu.registry import build_model
@@ -56,18 +54,18 @@ def export_model(model: nn.Module, dtype: str = "int8", **info) -> bytes:
     config = config_of(model)
     refuse_broken_weights(model, "it was not exported")
     header = {"config": config, "dtype": dtype, "info": checked_info(info, taken=())}
-    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    if len(text) > _LONGEST_HEADER:
-        raise ValueError(
-            f"info must fit into {_LONGEST_HEADER} bytes with the rest of the header, "
-            f"which are {len(text)}"
-        )
-    parts = [len(text).to_bytes(4, "little"), text]
+    parts = []
     for name, weight, kept in _tensors(model):
         quantised = dtype == "int8" and kept.ndim == 2
         parts.append(_packed(weight, kept) if quantised else _halves(name, weight[kept]))
-    content = b"".join(parts)
-    return _MAGIC + zlib.crc32(content).to_bytes(4, "little") + content
+    weights = b"".join(parts)
+    content = with_header(_MAGIC, header, weights)
+    if (size := len(content) - len(weights) - 12) > _LONGEST_HEADER:
+        raise ValueError(
+            f"info must fit into {_LONGEST_HEADER} bytes with the rest of the header, "
+            f"which are {size}"
+        )
+    return content
 
 
 def save_export(path: str | Path, model: nn.Module, dtype: str = "int8", **info) -> int:
@@ -244,16 +242,10 @@ def _parts_of(source: str | Path | bytes) -> tuple[dict, bytes]:
     content = source if isinstance(source, bytes) else checked_path("source", source).read_bytes()
     if content[:4] != _MAGIC:
         raise _unreadable(source, "it is no export of pixeledu")
-    if zlib.crc32(content[8:]) != int.from_bytes(content[4:8], "little"):
-        raise _unreadable(source, "its content does not match its checksum")
-    end = 12 + int.from_bytes(content[8:12], "little")
     try:
-        header = json.loads(content[12:end])
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(source, "its header cannot be read") from error
-    if not isinstance(header, dict) or end > len(content):
-        raise _unreadable(source, "its header cannot be read")
-    return header, content[end:]
+        return header_and_rest(_MAGIC, content)
+    except ValueError as error:
+        raise _unreadable(source, str(error)) from error
 
 
 def _unreadable(source: str | Path | bytes, what: str) -> ValueError:

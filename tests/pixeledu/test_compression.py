@@ -140,3 +140,21 @@ def test_a_model_with_a_guide_is_refused():
     assert shrink(images, 2).shape == (1, 1, 2, 2)
     with pytest.raises(ValueError, match="no guide"):
         compress(model, images)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "message"),
+    [
+        (None, torch.tensor([0, 0]), "labels must be None: the model knows no classes"),
+        (3, torch.tensor([0, 3]), "labels must be 0 to 2, got 0 to 3"),
+        (3, torch.tensor([0]), r"labels must be integers of shape \(2,\)"),
+        (3, [0, 1], "labels must be a torch.Tensor, got list"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused_before_anything_is_coded(
+    monkeypatch, classes, labels, message
+):
+    monkeypatch.setattr(Encoder, "write", None)
+    model = PixelCNN(hidden=2, layers=0, classes=classes)
+    with pytest.raises(ValueError, match=message):
+        compress(model, torch.zeros(2, 1, 4, 4, dtype=torch.uint8), labels)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from pixeledu import PixelCNN, bits_per_dim, build_model, measuring, nats
+from pixeledu import PixelCNN, bits_per_dim, build_model, class_nats, likelihood, measuring, nats
+from pixeledu.conditions import shrink
 from pixeledu.measuring import measure
 
 
@@ -131,3 +132,16 @@ def test_one_image_has_a_mean_and_an_unknown_error(recwarn):
     assert measured["mean"] == pytest.approx(4 * math.log(2))
     assert math.isnan(measured["standard_error"])
     assert not recwarn.list
+
+
+def test_the_guide_of_a_batch_is_made_once_for_all_its_classes(monkeypatch):
+    made = []
+    monkeypatch.setattr(likelihood, "shrink", lambda *given: made.append(given) or shrink(*given))
+    model = PixelCNN(levels=4, hidden=2, layers=0, classes=3, guide=2)
+    images = torch.randint(4, (5, 1, 4, 4))
+    found = class_nats(model, images, batch_size=2)
+    assert len(made) == 3  # batches
+    guide = shrink(images, 2)
+    for label in range(3):
+        labels = torch.full((5,), label)
+        torch.testing.assert_close(found[:, label], nats(model, images, labels, guide))

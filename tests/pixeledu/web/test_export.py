@@ -177,6 +177,17 @@ def test_the_cost_is_the_growth_of_the_nats():
         quantising_cost(model, content, images[:0])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_cost_of_another_models_export_is_not_measured(dtype):
+    images = torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
+    model, twin = (build_model("pixelcnn", hidden=3, layers=1) for _ in range(2))
+    deeper = build_model("pixelcnn", hidden=3, layers=2)
+    assert quantising_cost(model, export_model(model, dtype, note="mine"), images)["images"] == 1
+    for other in (twin, deeper):
+        with pytest.raises(ValueError, match="source must be an export of this model"):
+            quantising_cost(model, export_model(other, dtype), images)
+
+
 # ---- what is refused ----------------------------------------------------------------------------
 
 
