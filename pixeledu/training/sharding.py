@@ -76,6 +76,8 @@ def sample_in(
 class _NoiseOfShard:
     """The random numbers that some of n images get when all n are drawn."""
 
+    device = torch.device("cpu")
+
     def __init__(self, generator: torch.Generator | SharedNoise | None, n: int, mine: slice):
         self.generator, self.n, self.mine = generator, n, mine
 
