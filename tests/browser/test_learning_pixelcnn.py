@@ -245,6 +245,17 @@ def test_axe_finds_nothing_before_and_after_use(visit, address, theme, options):
     assert players.violations(figure.page) == ""
 
 
+def test_nothing_is_computed_before_it_comes_into_view_and_axe_has_nothing_to_say(visit, tmp_path):
+    html = LearningPixelCNN(8, 0).html()
+    page = visit(write(tmp_path, '<p style="height:3000px">Far above.</p>', html)).page
+    group = page.get_by_role("group", name="A PixelCNN learns")
+    expect(group).to_have_attribute("aria-busy", "true")
+    assert players.violations(page) == ""
+    expect(group.locator(".pixeledu-readout")).to_contain_text("…")
+    group.scroll_into_view_if_needed()
+    expect(group.locator(".pixeledu-readout")).to_contain_text("Step 0 · ")
+
+
 @pytest.mark.parametrize("width", [320, 390, 640, 1280])
 def test_drawing_it_moves_nothing_on_the_page(visit, address, width):
     page, drawn, plain = players.heights_with_and_without_javascript(visit, address, width)

@@ -32,6 +32,7 @@ function draw(model, el) {
   const drawings = drawingsOf(pictures, side, levels);
   const curve = curveOf(pixels * Math.log(levels));
   const field = pixelMap({ height: side, width: side, box: { width: 160, height: 160 }, pick: () => {} });
+  field.say("Nothing is computed yet");
   field.frame(Math.floor(learning.pixel / side), learning.pixel % side);
   const lines = ["strong", "span", "span", "span.pixeledu-quiet"].map((name) => element(name));
   const readout = element("p.pixeledu-readout", {}, ...lines);
