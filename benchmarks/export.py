@@ -10,7 +10,8 @@ import sys
 
 import timing
 
-from pixeledu import list_pretrained, load_images, load_pretrained
+from pixeledu import list_pretrained, load_pretrained
+from pixeledu.cli.loading import load_split
 from pixeledu.pretrained import pretrained_card, pretrained_file
 from pixeledu.web.export import DTYPES, export_model, quantising_cost
 
@@ -29,7 +30,7 @@ def measured(name: str) -> list[dict]:
     """One row for each type in which the weights can be stored."""
     model, card = load_pretrained(name), pretrained_card(name)
     data = card["check"]["data"]
-    held_out = load_images(data, "test").with_levels(model.levels)
+    held_out = load_split(data, "test", model.levels, card["data"].get("smaller"))
     labels = None if model.classes is None else held_out.labels
     digest = hashlib.sha256(pretrained_file(name).read_bytes()).hexdigest()
     rows = []

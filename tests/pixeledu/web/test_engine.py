@@ -12,7 +12,8 @@ import torch
 from javascript import node
 from torch import Tensor, nn
 
-from pixeledu import build_model, complete, list_pretrained, load_images, load_pretrained, sample
+from pixeledu import build_model, complete, list_pretrained, load_pretrained, sample
+from pixeledu.cli.loading import load_split
 from pixeledu.conditions import shrink
 from pixeledu.data import ImageData
 from pixeledu.pretrained import pretrained_card
@@ -157,7 +158,7 @@ class Job:
 def held_out(card: dict, count: int) -> ImageData:
     """Test images, at the levels of the model, that are on every machine."""
     name, levels = card["check"]["data"], card["config"]["levels"]
-    data = load_images(name, "test").with_levels(levels)
+    data = load_split(name, "test", levels, card["data"].get("smaller"))
     labels = None if data.labels is None else data.labels[:count]
     return replace(data, images=data.images[:count], labels=labels)
 

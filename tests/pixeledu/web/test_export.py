@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pixeledu import build_model, cli, list_pretrained, load_images, load_pretrained, nats
 from pixeledu.checkpoints import save_checkpoint
+from pixeledu.cli.loading import load_split
 from pixeledu.layers import MaskedConv2d
 from pixeledu.pretrained import pretrained_card, pretrained_file
 from pixeledu.web.export import (
@@ -145,7 +146,7 @@ def test_a_shipped_model_is_small_and_as_good_as_before(name):
     content = export_model(model)
     if card["name"].split("-")[0] in ("digits", "mnist16"):  # those on the site
         assert len(content) <= LARGEST
-    data = load_images(card["check"]["data"], "test").with_levels(model.levels)
+    data = load_split(card["check"]["data"], "test", model.levels, card["data"].get("smaller"))
     labels = None if model.classes is None else data.labels[:32]
     assert abs(quantising_cost(model, content, data.images[:32], labels)["percent"]) <= 0.5
 
