@@ -28,6 +28,9 @@ See {eq}`eq:product`.
 :::{glossary}
 a term
   What it means.
+
+Row LSTM
+  A layer. 行LSTM，也叫 掩码卷积。
 :::
 
 ```{bibliography}
@@ -64,11 +67,20 @@ def build(tmp_path):
     return run
 
 
-def test_a_page_says_where_it_is_published_once_the_project_has_an_address(build, tmp_path):
+def test_a_page_without_faults_is_built_with_formulas_address_and_chinese_names(build, tmp_path):
     settings = tmp_path / "_config.yml"
     settings.write_text(settings.read_text().replace(address.show(), "https://github.com/Ada/book"))
-    assert build("# A page").returncode == 0
-    page = (tmp_path / "_build" / "html" / "book" / "index.html").read_text()
+    done = build(GOOD)
+    assert done.returncode == 0, done.stderr
+    site = tmp_path / "_build" / "html"
+    page = (site / "book" / "index.html").read_text()
+    assert page.count('class="katex-html"') == 2
+    assert "pixeledu-widgets.js" not in page  # no widget, no script
+    says_where_it_is_published(site, page)
+    finds_terms_by_their_chinese_names(site)
+
+
+def says_where_it_is_published(site: Path, page: str) -> None:
     assert 'rel="canonical" href="https://ada.github.io/book/book/index.html"' in page
     assert 'href="https://github.com/Ada/book"' in page
     for name, content in {
@@ -77,7 +89,6 @@ def test_a_page_says_where_it_is_published_once_the_project_has_an_address(build
         "og:image": "https://ada.github.io/book/_static/preview.png",
     }.items():
         assert f'<meta property="{name}" content="{content}" />' in page
-    site = tmp_path / "_build" / "html"
     with Image.open(site / "_static" / "preview.png") as preview:
         assert preview.size == (1200, 630)
     assert (
@@ -85,6 +96,14 @@ def test_a_page_says_where_it_is_published_once_the_project_has_an_address(build
         in (site / "sitemap.xml").read_text()
     )
     assert '<base href="/book/">' in (site / "404.html").read_text()
+
+
+def finds_terms_by_their_chinese_names(site: Path) -> None:
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+    entries = index["indexentries"]
+    for name in ("行lstm", "掩码卷积", "也叫"):
+        assert entries[name] == [[0, "term-Row-LSTM", False]]
 
 
 def test_without_an_address_nothing_links_to_one(build, tmp_path):
@@ -98,24 +117,6 @@ def test_without_an_address_nothing_links_to_one(build, tmp_path):
         assert "og:" not in page.read_text(), page
     assert not (site / "sitemap.xml").exists()
     assert (site / ".nojekyll").exists()  # GitHub Pages would drop _static
-
-
-def test_a_chinese_name_in_the_glossary_is_an_entry_of_the_search(build, tmp_path):
-    page = "# A page\n\n:::{glossary}\nRow LSTM\n  A layer. 行LSTM，也叫 掩码卷积。\n:::\n"
-    assert build(page).returncode == 0
-    text = (tmp_path / "_build" / "html" / "searchindex.js").read_text(encoding="utf-8")
-    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
-    entries = index["indexentries"]
-    for name in ("行lstm", "掩码卷积", "也叫"):
-        assert entries[name] == [[0, "term-Row-LSTM", False]]
-
-
-def test_a_page_without_faults_is_built_with_its_formulas_drawn(build, tmp_path):
-    done = build(GOOD)
-    assert done.returncode == 0, done.stderr
-    page = (tmp_path / "_build" / "html" / "book" / "index.html").read_text()
-    assert page.count('class="katex-html"') == 2
-    assert "pixeledu-widgets.js" not in page  # no widget, no script
 
 
 def test_every_fault_on_a_page_fails_the_build_and_is_named(build):
