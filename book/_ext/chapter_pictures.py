@@ -152,6 +152,11 @@ def _likelihood() -> str:
     return _grid(14, [PAST if bit == "1" else FUTURE for bit in bits])
 
 
+def _drawing_fast() -> str:
+    kept = [BLIND] * 2 * 11 + [PAST] * 2 * 11  # rows that no window reaches, and those that are kept
+    return _grid(11, [*kept, *[OTHER] * 5, NOW, *[FUTURE] * (5 + 2 * 11)])
+
+
 def _playground() -> str:
     return _tiles(list(as_rgb(endings()[:8], LEVELS)), 4)
 
@@ -174,6 +179,7 @@ _PICTURES: dict[str, Callable[[], str]] = {
     "colour": _colour,
     "classes": _classes,
     "likelihood_at_work": _likelihood,
+    "drawing_fast": _drawing_fast,
     "playground": _playground,
 }
 

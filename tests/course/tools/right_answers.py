@@ -46,6 +46,10 @@ OTHER_TYPES = {
     "sure": ["tuple(torch.as_tensor(v, dtype=torch.float64) for v in value)"],
     "same-chance": ["tuple(np.float64(v) for v in value)"],
     "dearest": ["value.double()"],
+    "ways-work": ["tuple(np.int64(number) for number in value)"],
+    "stale": ["list(value)"],
+    "refused": ["value.float().double()", "value.clone()"],
+    "fixed-point": ["(value[0].long(), np.int64(value[1]))"],
 }
 
 # Task -> an answer that goes another way.
