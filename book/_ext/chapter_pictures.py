@@ -153,7 +153,9 @@ def _likelihood() -> str:
 
 
 def _drawing_fast() -> str:
-    kept = [BLIND] * 2 * 11 + [PAST] * 2 * 11  # rows that no window reaches, and those that are kept
+    kept = [BLIND] * 2 * 11 + [
+        PAST
+    ] * 2 * 11  # rows that no window reaches, and those that are kept
     return _grid(11, [*kept, *[OTHER] * 5, NOW, *[FUTURE] * (5 + 2 * 11)])
 
 
