@@ -159,6 +159,15 @@ def _drawing_fast() -> str:
     return _grid(11, [*kept, *[OTHER] * 5, NOW, *[FUTURE] * (5 + 2 * 11)])
 
 
+def _attention() -> str:
+    looks = {(3, 4): 1, (2, 4): 0.8, (4, 2): 0.7, (0, 6): 0.6, (1, 5): 0.45, (3, 7): 0.35}
+    places = [(row, column) for row in range(7) for column in range(11)]
+    now = places.index((4, 4))
+    kinds = [PAST if place < now else NOW if place == now else FUTURE for place in range(77)]
+    inks = [looks.get(at, 0.12) if place < now else 1 for place, at in enumerate(places)]
+    return _grid(11, kinds, inks)
+
+
 def _playground() -> str:
     return _tiles(list(as_rgb(endings()[:8], LEVELS)), 4)
 
@@ -182,6 +191,7 @@ _PICTURES: dict[str, Callable[[], str]] = {
     "classes": _classes,
     "likelihood_at_work": _likelihood,
     "drawing_fast": _drawing_fast,
+    "what_came_after": _attention,
     "playground": _playground,
 }
 
