@@ -17,6 +17,7 @@ from torch import Tensor
 import pixeledu
 from pixeledu.masks import causal_mask
 from pixeledu.png import as_rgb
+from pixeledu.widgets.leak_hunt.planted_bugs import responses
 
 WIDTH, HEIGHT = 176, 112  # of a picture, in CSS pixels
 MODEL, LEVELS, SIZE = "mnist16-diagonal-bilstm", 16, 28  # of the drawings of the front page
@@ -168,6 +169,13 @@ def _attention() -> str:
     return _grid(11, kinds, inks)
 
 
+def _bug_gallery() -> str:
+    now = 4 * 11 + 5
+    sees = responses("own-row", 7, 11)[:, now]  # a vertical stack that reads its own row
+    kinds = [PAST if seen else BLIND for seen in sees[:now]] + [NOW]
+    return _grid(11, kinds + [OTHER if seen else FUTURE for seen in sees[now + 1 :]])
+
+
 def _playground() -> str:
     return _tiles(list(as_rgb(endings()[:8], LEVELS)), 4)
 
@@ -192,6 +200,7 @@ _PICTURES: dict[str, Callable[[], str]] = {
     "likelihood_at_work": _likelihood,
     "drawing_fast": _drawing_fast,
     "what_came_after": _attention,
+    "bug_gallery": _bug_gallery,
     "playground": _playground,
 }
 

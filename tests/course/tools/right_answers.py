@@ -60,6 +60,8 @@ OTHER_TYPES = {
     "stale": ["list(value)"],
     "refused": ["value.float().double()", "value.clone()"],
     "fixed-point": ["(value[0].long(), np.int64(value[1]))"],
+    "hidden": ["value.double()", "value.clone().requires_grad_()"],
+    "total": ["np.float64(value)", "torch.tensor(value, dtype=torch.float64)"],
 }
 
 # Task -> an answer that goes another way.
@@ -90,6 +92,13 @@ def down_columns(lstm: nn.LSTM, x: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         out, _ = own(x.permute(2, 0, 3, 1).reshape(height, batch * width, features))
     return out.view(height, batch, width, -1).permute(1, 3, 0, 2)
+""",
+    "rounding": """
+def leaks(function, image: torch.Tensor, row: int, column: int) -> bool:
+    both = torch.cat([image, image]).double()
+    both[1, 0, row, column] -= 3
+    apart = (function(both)[0] - function(both)[1]).flatten()
+    return any(abs(apart[i].item()) > 1e-10 for i in range(row * image.shape[-1] + column + 1))
 """,
     "look-up": """
 def look_up(convolution: nn.Conv2d, x: torch.Tensor, rows: int, skip: int) -> torch.Tensor:

@@ -68,7 +68,7 @@ FAULTS = {
     "two titles": (("## two: ", "# two: "), "one title"),
     "setup": (("### Setup\n```python\nimport math\n```\n", ""), "`### Setup`"),
     "unknown part": (("### Hint", "### Hints"), "'Hints' is none of the parts"),
-    "too slow": (("seconds: 5", "seconds: 121"), "1 to 120 seconds of a processor, got 121"),
+    "too slow": (("seconds: 5", "seconds: 1201"), "1 to 1200 seconds of a processor, got 1201"),
     "no hint": (("### Hint\nAdd it to itself.\n", ""), "'one' needs a part `### Hint`"),
     "no id": (("## one: The", "## The"), "a task is `## id: title`"),
     "open block": (
