@@ -125,8 +125,8 @@ def _input_features(model: nn.Module) -> int:
 
 def _run(probe: nn.Module, x: Tensor, conditions: dict[str, Tensor]) -> Tensor:
     output = called("model", probe, x, **conditions)
-    is_logits = isinstance(output, Tensor) and output.dim() == 5  # else features, which are as good
-    if is_logits and hasattr(probe, "levels") and hasattr(probe, "channels"):
+    are_features = isinstance(output, Tensor) and output.dim() == 4
+    if not are_features and hasattr(probe, "levels") and hasattr(probe, "channels"):
         checked_logits(output, x, probe.levels)
     shape = tuple(output.shape) if isinstance(output, Tensor) else ()
     if len(shape) not in (4, 5) or (shape[0], *shape[-2:]) != (len(x), *x.shape[2:]):
