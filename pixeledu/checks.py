@@ -23,8 +23,9 @@ def said(value) -> str:
     if hasattr(value, "dtype") and hasattr(value, "shape") and not isinstance(value, type | Real):
         kind = "" if isinstance(value, Tensor) else f"{type(value).__name__} of "
         return f"{kind}{value.dtype} of shape {tuple(value.shape)}"
-    if isinstance(value, tuple) and len(value) == 2:
-        return f"({said(value[0])}, {said(value[1])})"
+    if isinstance(value, tuple | list) and 0 < len(value) < 4:
+        inside = ", ".join(map(said, value))
+        return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
     if isinstance(value, int) and value.bit_length() > 256:
         return f"a number of {value.bit_length()} bits"
     plain = (int, float, complex, str, bytes, PurePath, torch.dtype, type(None))

@@ -92,7 +92,7 @@ class ImageData:
             raise wrong("classes", "be None or a tuple of names", self.classes)
         images, labels = self.images, self.labels
         bytes_ = isinstance(images, Tensor) and images.dtype == torch.uint8
-        if not bytes_ or images.dim() != 4 or 0 in images.shape[1:]:
+        if not bytes_ or images.dim() != 4:
             raise ValueError(
                 f"images must be a uint8 tensor of shape (N, C, H, W), got {_kind_of(images)}"
             )

@@ -1,6 +1,7 @@
 """The models that a page can run: which there are, what they are called, and their exports."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
 
 from torch import nn
@@ -114,8 +115,11 @@ def _check_entry(name, models) -> None:
         raise wrong("models", "hold a model under each title", models[name])
     if not isinstance(name, str):
         raise wrong("models", "hold texts, the names of models", name)
-    if not isinstance(models, Mapping) and name not in list_pretrained():
-        raise wrong("models", f"hold names out of {', '.join(list_pretrained())}", name)
+    known = list_pretrained()
+    if not isinstance(models, Mapping) and name not in known:
+        near = get_close_matches(name, known, n=1)
+        advice = f"did you mean {near[0]!r}?" if near else ""
+        raise wrong("models", f"hold names out of {', '.join(known)}", name, advice=advice)
 
 
 def _checked_names(names, count: int, model: str) -> list[str]:

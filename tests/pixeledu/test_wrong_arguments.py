@@ -519,7 +519,9 @@ CALLS = {
         {"images": IMAGES, "labels": LABELS, "levels": LEVELS},
         {
             "images": lambda value: (
-                images_of(2, None, None, None, levels=LEVELS)(value) and value.dtype == torch.uint8
+                isinstance(value, torch.Tensor)
+                and (value.dtype, value.dim(), *value.shape[:1]) == (torch.uint8, 4, 2)
+                and (not value.numel() or value.max() < LEVELS)  # a set may have no pixels
             ),
             "labels": or_none(lambda value: integers(value, -1, 9) and tuple(value.shape) == (2,)),
             "levels": whole(LEVELS, 256),
@@ -672,6 +674,18 @@ CALLS = {
         {"models": {"one": CLASSES}, "size": (4, 4)},
         {"classes": one_of(None), "label": one_of(None, 0), "guides": one_of(None)},
     ),
+    "LearningPixelCNN": Call(
+        pixeledu.LearningPixelCNN,
+        {},
+        {
+            "hidden": one_of(8, 16, 24),
+            "layers": one_of(0, 1, 2, 3, 4),
+            "learning_rate": one_of(0.001, 0.003, 0.01, 0.03),
+            "first_mask": one_of("A", "B"),
+            "seed": whole(0, 2**32 - 1),
+            "description": lambda value: isinstance(value, str),
+        },
+    ),
     "LiveSampler.give": Call(
         SAMPLER.give,
         {"image": IMAGES[0], "known": KNOWN},
@@ -718,6 +732,7 @@ NOT_CALLED = {"PAPER_CONFIGS", "CausalityReport", "Trace"}
 # What is shown and takes nothing, and what the other entry of the same function tries.
 NOT_CALLED |= {"MaskExplorer.mask", "MaskExplorer.touched", "LeakHunt.score"}
 NOT_CALLED |= {"LiveSampler.picture", "LiveSampler.pictures"}
+NOT_CALLED |= {"LearningPixelCNN.steps", "LearningPixelCNN.model"}
 PARTS = {
     "a model of classes": {"guide"},
     "a model with a guide": {"labels"},

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 import traitlets
 from torch import Tensor, nn
 
-from pixeledu.checks import whole_number
+from pixeledu.checks import one_of, whole_number, wrong
 from pixeledu.data import load_images
 from pixeledu.web.export import load_export
 from pixeledu.web.page_images import page_digits
@@ -84,6 +84,16 @@ class LearningPixelCNN(PageWidget):
         seed: int = 0,
         description: str = "A PixelCNN learns",
     ) -> None:
+        for name, value, allowed in (
+            ("hidden", hidden, HIDDEN),
+            ("layers", layers, LAYERS),
+            ("learning_rate", learning_rate, LEARNING_RATES),
+            ("first_mask", first_mask, FIRST_MASKS),
+        ):
+            one_of(name, value, *allowed)
+        whole_number("seed", seed, least=0, most=2**32 - 1)
+        if not isinstance(description, str):
+            raise wrong("description", "be a text", description)
         super().__init__(images=page_digits(), description=" ".join(description.split()))
         self.hidden, self.layers, self.learning_rate = hidden, layers, learning_rate
         self.first_mask, self.seed = first_mask, seed
@@ -114,9 +124,7 @@ class LearningPixelCNN(PageWidget):
     def _allowed(self, proposal):
         name, value = proposal["trait"].name, proposal["value"]
         if name == "seed":
-            if whole_number(name, value, least=0) >= 2**32:
-                raise ValueError(f"seed must be less than 2**32, got {value}")
-            return value
+            return whole_number(name, value, least=0, most=2**32 - 1)
         allowed = {
             "hidden": HIDDEN,
             "layers": LAYERS,

@@ -7,6 +7,20 @@ import constants from "./constants.json" with { type: "json" };
 
 let palettes = 0; // on this page
 
+// What there is to paint with.
+const SWATCHES = {
+  black: "#000000",
+  white: "#ffffff",
+  grey: "#808080",
+  brown: "#8a4b20",
+  red: "#e02020",
+  orange: "#ff9210",
+  yellow: "#ffda20",
+  green: "#30a040",
+  blue: "#2080f0",
+  purple: "#8a40d0",
+};
+
 /** The level of each colour that comes closest to a colour such as "#ff8000". */
 function levelsOf(colour, levels) {
   return [1, 3, 5].map((at) => Math.round(((levels - 1) * parseInt(colour.slice(at, at + 2), 16)) / 255));
@@ -29,7 +43,7 @@ function inkOf({ channels, levels }, chosen) {
 
 function colourInkOf(levels, says, chosen) {
   const group = `pixeledu-palette-${(palettes += 1)}`;
-  const palette = Object.entries(constants.swatches).map(([name, colour]) => {
+  const palette = Object.entries(SWATCHES).map(([name, colour]) => {
     const shown = levelsOf(colour, levels).map((level) => Math.round((255 * level) / (levels - 1)));
     const what = { type: "radio", name: group, value: colour, "aria-label": name, title: name };
     const swatch = inputOf({ ...what, style: `--swatch:rgb(${shown})` }, () => {});
@@ -39,7 +53,7 @@ function colourInkOf(levels, says, chosen) {
     });
     return swatch;
   });
-  const first = constants.swatches.red; // to be seen on black and on white
+  const first = SWATCHES.red; // to be seen on black and on white
   const field = inputOf({ type: "color", value: first, "aria-label": "Ink" }, () => {});
   field.addEventListener("input", () => {
     for (const swatch of palette) swatch.checked = swatch.value === field.value;
