@@ -23,7 +23,7 @@ class SharedNoise:
     Raises:
         ValueError: a number is out of range.
     Source: the hash is PCG-RXS-M-XS of 32 bits, O'Neill 2014, as in Jarzynski and Olano 2020,
-        "Hash Functions for GPU Rendering". The page has the same in `widgets/_sampler.js`.
+        "Hash Functions for GPU Rendering". The page has the same in `web/sampling.js`.
 
     Example:
         >>> images = sample(model, 16, 28, 28, generator=SharedNoise(7))
