@@ -16,7 +16,7 @@ from pixeledu.web.kinds import KINDS
 LARGEST = 100_000  # bytes of a model on the site
 # Every kind of model is there in grey levels, and each more weighs on the page: these stay out of
 # the usual list, and can be named.
-_NAMED_ONLY = ("binarized-mnist",)
+_NAMED_ONLY = ("binarized-mnist", "emoji")
 _DATA = {
     "digits": "digits",
     "mnist": "MNIST",

@@ -469,7 +469,7 @@ def test_controls_are_large_enough_to_hit(visit, address, options, least):
 @pytest.mark.parametrize("width", [320, 390, 760, 1280])
 def test_drawing_the_figures_moves_nothing_on_the_page(visit, address, width):
     page, drawn, plain = players.heights_with_and_without_javascript(visit, address, width)
-    assert page.locator("pixeledu-widget .pixeledu-player").count() == len(drawn) > 0
+    assert 0 < page.locator("pixeledu-widget .pixeledu-player").count() <= len(drawn)
     np.testing.assert_allclose(drawn, plain, atol=2)
     for player in page.get_by_role("group", name="Replay: ").all():
         assert player.evaluate("group => group.scrollWidth <= group.clientWidth")
@@ -492,7 +492,7 @@ def test_the_controls_stand_below_the_picture_and_the_chart(visit, gallery, widt
 
 def test_without_javascript_there_is_the_finished_picture_and_a_sentence(visit, address):
     page = visit(address, java_script_enabled=False).page
-    element = page.locator("pixeledu-widget").first
+    element = page.locator("pixeledu-widget[data-name=sampling_player]").first
     picture = element.locator("img")
     expect(picture).to_be_visible()
     assert re.search(r", \d+×\d+ pixels, finished$", picture.get_attribute("alt"))
