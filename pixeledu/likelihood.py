@@ -49,11 +49,10 @@ def nats(
         each = class_nats(model, images, guide, batch_size=batch_size)  # (B, classes)
         # p(x) = Σ_c p(x | c) / classes
         return -torch.logsumexp(-each, dim=1) + math.log(classes)
-    parts = [
-        _nats_of_batch(model, *batch)
-        for batch in _batches(images, labels, guide, batch_size=batch_size)
-    ]
-    return torch.cat(parts).double()
+    values = torch.empty(len(images), dtype=torch.float64)
+    for at, batch in _batches(images, labels, guide, batch_size=batch_size):
+        values[at] = _nats_of_batch(model, *batch)  # kept apart, each would split the free memory
+    return values
 
 
 def class_nats(
@@ -72,13 +71,13 @@ def class_nats(
     _check(model, images, None, guide, batch_size)
     if getattr(model, "classes", None) is None:
         raise ValueError("model must know classes (classes=10, say) for nats of each class")
-    parts = []
-    for some, small in _batches(images, guide, batch_size=batch_size):
+    values = torch.empty(len(images), model.classes, dtype=torch.float64)
+    for at, (some, small) in _batches(images, guide, batch_size=batch_size):
         small = conditions_for(model, some, guide=small).get("guide")  # the same for every class
-        labels = torch.arange(model.classes)[:, None].expand(-1, len(some))  # (classes, B)
-        each = [_nats_of_batch(model, some, theirs, small) for theirs in labels]
-        parts.append(torch.stack(each, dim=1))  # (B, classes)
-    return torch.cat(parts).double()
+        for label in range(model.classes):
+            labels = torch.full((len(some),), label)
+            values[at, label] = _nats_of_batch(model, some, labels, small)
+    return values
 
 
 def _check(model, images, labels, guide, batch_size) -> None:
@@ -88,10 +87,11 @@ def _check(model, images, labels, guide, batch_size) -> None:
     check_conditions(model, labels, guide, len(images))
 
 
-def _batches(*given: Tensor | None, batch_size: int) -> Iterator[tuple[Tensor | None, ...]]:
-    """Cut what is given into batches; what is None stays None. No images are one empty batch."""
+def _batches(*given: Tensor | None, batch_size: int) -> Iterator[tuple[slice, tuple]]:
+    """Cut what is given into batches, each with its place. No images are one empty batch."""
     for start in range(0, max(1, len(given[0])), batch_size):
-        yield tuple(x if x is None else x[start : start + batch_size] for x in given)
+        at = slice(start, start + batch_size)
+        yield at, tuple(x if x is None else x[at] for x in given)
 
 
 def _nats_of_batch(
