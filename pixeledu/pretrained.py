@@ -5,7 +5,6 @@ Each model is two files: `weights/NAME.safetensors`, a checkpoint like any other
 """
 
 import json
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from torch import nn
 
 from pixeledu.checkpoints import load_checkpoint
 from pixeledu.checks import said
+from pixeledu.names import hint_at
 
 WEIGHTS = Path(__file__).with_name("weights")
 
@@ -61,9 +61,6 @@ def pretrained_file(name: str) -> Path:
     """
     known = list_pretrained()
     if not isinstance(name, str) or name not in known:
-        near = get_close_matches(said(name), known, n=1)
-        raise ValueError(
-            f"name must be one of {', '.join(known)}, got {said(name)}"
-            + (f"; did you mean {near[0]!r}?" if near else "")
-        )
+        hint = hint_at(known, said(name))
+        raise ValueError(f"name must be one of {', '.join(known)}, got {said(name)}{hint}")
     return WEIGHTS / f"{name}.safetensors"

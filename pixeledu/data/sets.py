@@ -6,7 +6,6 @@ import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor
 from pixeledu.checks import said, whole_number, wrong
 from pixeledu.data.image_set import SPLITS, is_image_set, open_images
 from pixeledu.data.sources import imported, in_folder, read
+from pixeledu.names import hint_at
 
 DATASETS = {
     "digits": "1,797 digits, 8x8, 17 grey levels; inside scikit-learn",
@@ -192,11 +192,9 @@ def load_images(name: str | Path, split: str = "train") -> ImageData:
         images, levels = open_images(name, split)
         return ImageData(images, None, levels)
     if not isinstance(name, str) or name not in DATASETS:
-        near = get_close_matches(said(name).lower(), DATASETS, n=1)
-        raise ValueError(
-            f"name must be one of {', '.join(DATASETS)}, or a folder, got {said(name)}"
-            + (f"; did you mean {near[0]!r}?" if near else "")
-        )
+        hint = hint_at(DATASETS, said(name).lower())
+        known = ", ".join(DATASETS)
+        raise ValueError(f"name must be one of {known}, or a folder, got {said(name)}{hint}")
     images, labels, levels = _LOADERS[name](split)
     return ImageData(
         # np.array copies: what the loaders return may be read-only, cached or a view of more.

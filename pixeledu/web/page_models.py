@@ -1,14 +1,14 @@
 """The models that a page can run: which there are, what they are called, and their exports."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 
 from torch import nn
 
 from pixeledu.checkpoints import read_info
-from pixeledu.checks import whole_number, wrong
+from pixeledu.checks import said, whole_number, wrong
 from pixeledu.data import class_names
+from pixeledu.names import hint_at
 from pixeledu.pretrained import list_pretrained, load_pretrained, pretrained_card, pretrained_file
 from pixeledu.web.export import export_model, read_export_info
 from pixeledu.web.kinds import KINDS
@@ -117,9 +117,8 @@ def _check_entry(name, models) -> None:
         raise wrong("models", "hold texts, the names of models", name)
     known = list_pretrained()
     if not isinstance(models, Mapping) and name not in known:
-        near = get_close_matches(name, known, n=1)
-        advice = f"did you mean {near[0]!r}?" if near else ""
-        raise wrong("models", f"hold names out of {', '.join(known)}", name, advice=advice)
+        names, hint = ", ".join(known), hint_at(known, name)
+        raise ValueError(f"models must hold names out of {names}, got {said(name)}{hint}")
 
 
 def _checked_names(names, count: int, model: str) -> list[str]:
