@@ -26,6 +26,8 @@ def checkpoint_of(options: argparse.Namespace) -> str | Path:
 
 def load_split(name: str, split: str, levels: int | None, smaller: int | None = None) -> ImageData:
     """Load one split of an image set, with fewer levels and smaller images if that was asked for."""
+    if smaller is not None:
+        whole_number("smaller", smaller, least=2)
     data = load_images(name, split)
     if levels not in (None, data.levels):
         data = data.with_levels(levels)
@@ -43,10 +45,7 @@ def data_for(model: AutoregressiveModel, options: argparse.Namespace) -> ImageDa
     name = info.get("data") if options.data is None else options.data
     if not isinstance(name, str):
         raise ValueError(f"{_named(options)} names no image set: pass --data, such as digits")
-    smaller = info.get("smaller")
-    if smaller is not None:
-        whole_number("smaller", smaller, least=2)
-    return load_split(name, options.split, model.levels, smaller)
+    return load_split(name, options.split, model.levels, info.get("smaller"))
 
 
 def size_for(options: argparse.Namespace) -> tuple[int, int]:

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from pixeledu.checkpoints import BEST, LAST, load_checkpoint, read_info
-from pixeledu.checks import whole_number
 from pixeledu.cli.arguments import IMAGE_SETS, add_device, add_option, seed
 from pixeledu.cli.loading import load_split, measured
 from pixeledu.data import SPLITS, ImageData, load_images
@@ -131,8 +130,6 @@ def run(options: argparse.Namespace, build: Callable = build_model, **info) -> N
     group = current_group()
     if group.size > 1:  # a download is made once, and found by the others
         group.run_on_leader(load_images, options.data)
-    if options.smaller is not None:
-        whole_number("--smaller", options.smaller, least=2)
     train, valid, test = (
         load_split(options.data, split, options.levels, options.smaller) for split in SPLITS
     )
