@@ -196,7 +196,7 @@ def _parts_of(data: bytes) -> tuple[dict, bytes]:
     if not isinstance(data, bytes) or data[:4] != _MAGIC:
         raise ValueError("data is no file of `compress`")
     try:
-        return header_and_rest(_MAGIC, data)
+        return header_and_rest(data)
     except ValueError as error:
         raise ValueError(f"the file is damaged: {error}") from error
 

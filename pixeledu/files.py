@@ -70,14 +70,17 @@ def with_header(magic: bytes, header: dict, rest: bytes) -> bytes:
     return magic + zlib.crc32(content).to_bytes(4, "little") + content
 
 
-def header_and_rest(magic: bytes, content: bytes) -> tuple[dict, bytes]:
+def header_and_rest(content: bytes) -> tuple[dict, bytes]:
     """Take the content of a file of `with_header` apart, its checksum verified.
+
+    Args:
+        content: all of it; the caller has looked at the magic, which tells whose file it is.
 
     Raises:
         ValueError: it is damaged; the message ends a sentence that names the file.
     """
     end = 12 + int.from_bytes(content[8:12], "little")
-    if content[:4] != magic or zlib.crc32(content[8:]) != int.from_bytes(content[4:8], "little"):
+    if zlib.crc32(content[8:]) != int.from_bytes(content[4:8], "little"):
         raise ValueError("its content does not match its checksum")
     try:
         header = json.loads(content[12:end])

@@ -243,7 +243,7 @@ def _parts_of(source: str | Path | bytes) -> tuple[dict, bytes]:
     if content[:4] != _MAGIC:
         raise _unreadable(source, "it is no export of pixeledu")
     try:
-        return header_and_rest(_MAGIC, content)
+        return header_and_rest(content)
     except ValueError as error:
         raise _unreadable(source, str(error)) from error
 
