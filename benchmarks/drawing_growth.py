@@ -8,7 +8,6 @@ core has worked, so that other programs on the machine change them little. Takes
 import argparse
 import contextlib
 import statistics
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -83,7 +82,7 @@ def measure(model: AutoregressiveModel, images: int, size: int, rounds: int, nai
         "pass flops": work.flops_of_pass(model, images, size * size),
         "forward ms": 1000 * median_work(forward, 1 + 2 * rounds),
         "cached ms": 1000 * median_work(lambda: draw("cached"), rounds),
-        "naive ms": 1000 * seconds_worked(lambda: draw("naive")) if naive else None,
+        "naive ms": 1000 * timing.seconds_worked(lambda: draw("naive")) if naive else None,
     }
 
 
@@ -97,14 +96,7 @@ def peak_of_one_thread(size: int) -> float:
 
 def median_work(function: Callable[[], object], rounds: int) -> float:
     function()
-    return statistics.median(seconds_worked(function) for _ in range(rounds))
-
-
-def seconds_worked(function: Callable[[], object]) -> float:
-    """Return how long the processor worked on a function."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
+    return statistics.median(timing.seconds_worked(function) for _ in range(rounds))
 
 
 if __name__ == "__main__":

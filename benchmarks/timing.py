@@ -74,6 +74,13 @@ def rounds(count: int, **functions: Callable[[], object]) -> dict[str, list[floa
     return seconds
 
 
+def seconds_worked(function: Callable[[], object]) -> float:
+    """Return how many seconds the processor worked on a function, in this process."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
 def stepper(model: nn.Module, batch: Tensor) -> Callable[[], None]:
     """Return a function that takes one training step of a model, with an optimiser of its own."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)

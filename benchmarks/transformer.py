@@ -6,7 +6,6 @@ transformer is the one that chapter 15 builds. Takes about four minutes.
 """
 
 import statistics
-import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -138,11 +137,8 @@ def epochs_in(seconds: float, epoch: float) -> int:
 def seconds_of_an_epoch(name: str) -> float:
     """Time an epoch, in seconds that the processor worked: the better of two after one to warm up."""
     train, model = load_images("digits", "train"), MODELS[name]()
-    seconds = []
-    for _ in range(3):
-        start = time.process_time()
-        fit(model, train, epochs=1, batch_size=BATCH, device="cpu")
-        seconds.append(time.process_time() - start)
+    epoch = partial(fit, model, train, epochs=1, batch_size=BATCH, device="cpu")
+    seconds = [timing.seconds_worked(epoch) for _ in range(3)]
     return min(seconds[1:])
 
 

@@ -5,9 +5,6 @@ colour patches of 8×8 pixels, and measures what a training step of each costs: 
 bytes that it keeps for its gradient. Takes a few minutes on one free processor.
 """
 
-import time
-from functools import partial
-
 import timing
 import torch
 import torch.nn.functional as F
@@ -64,12 +61,11 @@ def cost(output: str) -> dict:
     """Say what a training step of this output costs."""
     model, batch = built(output), patches("train", BATCH)
     kept = bytes_kept(model, batch)
-    step = partial(loss_of, model, batch)
-    seconds = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        step().backward()
-        seconds.append(time.process_time() - start)
+
+    def step() -> None:
+        loss_of(model, batch).backward()
+
+    seconds = [timing.seconds_worked(step) for _ in range(ROUNDS)]
     return {
         "weights": sum(weight.numel() for weight in model.parameters()),
         "megabytes kept": kept / 1e6,
