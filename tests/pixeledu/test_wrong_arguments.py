@@ -225,6 +225,14 @@ DRAWN = {
 TRACED = {name: DRAWN[name] for name in DRAWN if name not in ("method", "progress")}
 TRACED |= {"images": one_of(None), "known": one_of(None)}
 SIDES = {"height": whole(most=16), "width": whole(most=16)}
+KERNEL = {
+    "kernel_size": nothing,
+    "mask_type": one_of("A", "B"),
+    "in_features": whole(most=16),
+    "out_features": whole(most=16),
+    "channels": one_of(1, 2),
+    "gates": one_of(1, 2),
+}
 LAYER = {"in_features": whole(most=16), "hidden": whole(most=16), "channels": one_of(1)}
 MODELS = {
     "channels": one_of(1, 2),  # no more colours than features
@@ -313,14 +321,7 @@ CALLS = {
     "MaskedConv2d": Call(
         pixeledu.MaskedConv2d,
         {"in_features": 2, "out_features": 2, "kernel_size": 3},
-        {
-            "in_features": whole(most=16),
-            "out_features": whole(most=16),
-            "kernel_size": nothing,
-            "mask_type": one_of("A", "B"),
-            "channels": one_of(1, 2),
-            "gates": one_of(1, 2),
-        },
+        KERNEL,
         in_features="features",
         out_features="features",
     ),
@@ -375,14 +376,7 @@ CALLS = {
     "causal_mask": Call(
         pixeledu.causal_mask,
         {"kernel_size": 3, "in_features": 2, "out_features": 2},
-        {
-            "kernel_size": nothing,
-            "mask_type": one_of("A", "B"),
-            "in_features": whole(most=16),
-            "out_features": whole(most=16),
-            "channels": one_of(1, 2),
-            "gates": one_of(1, 2),
-        },
+        KERNEL,
         in_features="features",
         out_features="features",
     ),
