@@ -64,11 +64,8 @@ def faults(chapter: Chapter, printed: dict[str, str] | None = None) -> list[str]
     found = []
     for task in chapter.tasks:
         first = run_task(chapter, task, task.solution)
-        again = first
-        if printed is None:
-            again = run_task(chapter, task, task.solution)
-        elif task.id in printed:
-            again = Outcome(printed[task.id], "", 0)
+        known = None if printed is None else Outcome(printed[task.id], "", 0)
+        again = known or run_task(chapter, task, task.solution)
         for outcome in (first, again):
             if outcome.error:
                 found.append(f"{task.id}: the solution fails: {outcome.error}")

@@ -196,7 +196,8 @@ def _install(address: str) -> str:
         "try:\n"
         "    import pixeledu\n"
         "except ModuleNotFoundError:  # in Colab: get the package first\n"
-        f'    %pip install -q "git+{address}"\n'
+        "    %pip install -q \\\n"
+        f'        "git+{address}"\n'
         "    import pixeledu"
     )
 

@@ -155,7 +155,7 @@ _HEADING = re.compile(r"(#{1,3}) (\S.*)")
 _TASK = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)*): (\S.*)")
 # Of a processor, for an answer and its check on a slow machine: what is right needs a twentieth.
 SECONDS, MOST_SECONDS = 30, 1200
-MOST_LINES = 60  # of 76 columns, of an answer or its check
+MOST_LINES = {"given": 40, "answer": 40, "check": 60}  # of 76 columns
 _OPTIONS = re.compile(r"<!--\s*((?:(?:points|seconds): \d+(?:, )?)+)\s*-->\n?")
 _SOLUTION = re.compile(
     rf"^(?P<indent>[ \t]*){BEGIN}[ \t]*\n(?:.*\n)*?(?P=indent){END}[ \t]*$", re.MULTILINE
@@ -296,8 +296,8 @@ def _check_task(task: Task) -> None:
     for wrong in task.wrong:
         if missing := set(task.names) - defined_names(wrong.code):
             raise _Fault(f"{task.id}: the wrong answer {wrong.name!r} lacks {sorted(missing)}")
-    for kind in ("given", "answer", "check"):
-        if len(getattr(task, kind).splitlines()) > MOST_LINES:
-            raise _Fault(f"{task.id}: its {kind} has more than {MOST_LINES} lines")
+    for kind, most in MOST_LINES.items():
+        if len(getattr(task, kind).splitlines()) > most:
+            raise _Fault(f"{task.id}: its {kind} has more than {most} lines")
     if not task.stub == textwrap.dedent(task.stub):
         raise _Fault(f"{task.id}: the answer is indented")
