@@ -59,21 +59,24 @@ def faults(chapter: Chapter, printed: dict[str, str] | None = None) -> list[str]
 
     Args:
         chapter: the source.
-        printed: what the check of each task is known to print; without it, solutions run twice.
+        printed: what the check of each task prints, where solutions have been run already; without
+            it, each is run twice.
     """
     found = []
     for task in chapter.tasks:
-        first = run_task(chapter, task, task.solution)
-        known = None if printed is None else Outcome(printed[task.id], "", 0)
-        again = known or run_task(chapter, task, task.solution)
-        for outcome in (first, again):
+        if printed is None:
+            tries = [run_task(chapter, task, task.solution) for _ in range(2)]
+        else:
+            tries = [Outcome(printed[task.id], "", 0)]
+        for outcome in tries:
             if outcome.error:
                 found.append(f"{task.id}: the solution fails: {outcome.error}")
-        if first.printed != again.printed:
-            found.append(f"{task.id}: the check printed {first.printed!r}, then {again.printed!r}")
-        if not first.printed.startswith("ok"):
-            found.append(f"{task.id}: the check must print `ok …`, not {first.printed!r}")
-        if re.search(r" at 0x[0-9a-f]{6,}", first.printed):
+        first, again = tries[0].printed, tries[-1].printed
+        if first != again:
+            found.append(f"{task.id}: the check printed {first!r}, then {again!r}")
+        if not first.startswith("ok"):
+            found.append(f"{task.id}: the check must print `ok …`, not {first!r}")
+        if re.search(r" at 0x[0-9a-f]{6,}", first):
             found.append(f"{task.id}: the check prints the address of an object")
         if not run_task(chapter, task, task.stub).error:
             found.append(f"{task.id}: the stub passes")
