@@ -21,7 +21,7 @@ SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \
 	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
 
 .PHONY: help book serve pdf test lint format unit notebooks-test browser-test chromium bubblewrap notebooks \
-	exercises grade random bounds address clean
+	exercises grade random thorough bounds address clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make pdf        print all of it as one PDF, _build/pixel-by-pixel.pdf'
 	@echo 'make test       run every check: style, tests, notebooks, the site in a browser'
 	@echo 'make random     the property tests with many examples, others each time'
+	@echo 'make thorough   what the checks leave out: every look and width, all pages of exercises'
 	@echo 'make bounds     the tests of the package with the oldest versions it allows'
 	@echo 'make lint       check style only;  make format  mend it'
 	@echo 'make notebooks  run all chapters and store their outputs (CHAPTERS="book/…" for some)'
@@ -80,7 +81,7 @@ format: $(INSTALLED)
 	$(PY) -m ruff check --fix .
 
 unit: $(INSTALLED) bubblewrap
-	$(PY) -m pytest -q -n $(WORKERS) tests --ignore tests/browser
+	$(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests --ignore tests/browser
 
 # Each cell must print what is stored. All cells of a notebook share a kernel, hence loadfile. The
 # kernels run side by side: threads of their own would make them wait for each other.
@@ -92,7 +93,7 @@ bubblewrap: $(INSTALLED)
 	@$(PY) tests/course/bubblewrap.py
 
 browser-test: $(BUILT) chromium
-	$(PY) -m pytest -q -n $(WORKERS) tests/browser
+	$(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests/browser
 
 chromium: $(INSTALLED)
 	@$(PY) tests/browser/chromium.py
@@ -100,6 +101,9 @@ chromium: $(INSTALLED)
 # For the weekly workflow: takes hours.
 random: $(INSTALLED) bubblewrap
 	$(PY) -m pytest -q -n $(WORKERS) tests --ignore tests/browser -m hypothesis --hypothesis-profile random
+
+thorough: $(BUILT) bubblewrap chromium
+	$(PY) -m pytest -q -n $(WORKERS) tests -m thorough
 
 # In an environment of its own. TORCH=lowest takes the oldest PyTorch as well, a large download.
 bounds: $(INSTALLED)

@@ -1,6 +1,7 @@
 """A browser that reaches the built site and nothing else, and that forgets no request and no error."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,7 +44,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pages = {path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")}
         # The theme leaves two pieces of its templates in _static.
         pages = {page for page in pages if not page.startswith("_static/")} - STAND_ALONE
-        metafunc.parametrize("page_name", sorted(pages))
+        metafunc.parametrize("page_name", [_as_parameter(page) for page in sorted(pages)])
+
+
+def _as_parameter(page: str):
+    """The pages of exercises are made by one program: three stand for all; `make thorough` has each."""
+    number = re.search(r"exercises/pages/(\d+)_", page)
+    one_of_many = number and number[1] not in ("01", "08", "15")
+    return pytest.param(page, marks=[pytest.mark.thorough] if one_of_many else [])
 
 
 @dataclass

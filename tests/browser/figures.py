@@ -3,6 +3,7 @@
 from functools import cache
 
 import players
+import pytest
 import torch
 from playwright.sync_api import Locator
 
@@ -10,8 +11,21 @@ import pixeledu
 from pixeledu.widgets import LeakHunt, MaskExplorer, ReceptiveField, SamplingPlayer
 
 PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
-LOOKS = [("light", {}), ("dark", {}), ("light", PHONE), ("dark", PHONE)]
-LOOK_NAMES = ["light", "dark", "light phone", "dark phone"]
+# A theme changes colours, a phone the layout: two looks have both of each. `make thorough` takes all.
+THOROUGH = pytest.mark.thorough
+LOOKS = [
+    pytest.param("light", {}, id="light"),
+    pytest.param("dark", {}, id="dark", marks=THOROUGH),
+    pytest.param("light", PHONE, id="light phone", marks=THOROUGH),
+    pytest.param("dark", PHONE, id="dark phone"),
+]
+WIDTHS = [
+    pytest.param(320, marks=THOROUGH),
+    390,
+    pytest.param(640, marks=THOROUGH),
+    pytest.param(760, marks=THOROUGH),
+    1280,
+]
 NAMES = {
     "mask_explorer": "What the weights of a masked kernel touch",
     "receptive_field": "What a pixel sees",

@@ -6,7 +6,7 @@ import figures
 import numpy as np
 import players
 import pytest
-from figures import LOOK_NAMES, LOOKS, NAMES, PHONE, Figure
+from figures import LOOKS, NAMES, PHONE, WIDTHS, Figure
 from playwright.sync_api import expect
 
 
@@ -15,7 +15,7 @@ def gallery(tmp_path_factory) -> str:
     return figures.write_all(tmp_path_factory.mktemp("figures"))
 
 
-@pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
+@pytest.mark.parametrize(("theme", "options"), LOOKS)
 def test_axe_finds_nothing_before_and_after_use(visit, gallery, theme, options):
     page = visit(gallery, theme=theme, **options).page
     if theme == "light":  # the dark ones after use: that shows more
@@ -43,7 +43,7 @@ def test_controls_are_large_enough_to_hit(visit, gallery, options, least):
     assert min(sizes) >= least
 
 
-@pytest.mark.parametrize("width", [320, 390, 640, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_drawing_the_figures_moves_nothing_on_the_page(visit, gallery, width):
     page, drawn, plain = players.heights_with_and_without_javascript(visit, gallery, width)
     np.testing.assert_allclose(drawn, plain, atol=2)

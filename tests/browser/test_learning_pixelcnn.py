@@ -9,6 +9,7 @@ import players
 import pytest
 from book_site import digits_script, engine_script
 from conftest import serve
+from figures import LOOKS, PHONE, WIDTHS
 from playwright.sync_api import Locator, expect
 
 import pixeledu
@@ -16,9 +17,6 @@ from pixeledu.web.export import load_export, read_export_info
 from pixeledu.web.noise import SharedNoise
 from pixeledu.widgets import LearningPixelCNN
 
-PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
-LOOKS = [("light", {}), ("dark", {}), ("light", PHONE), ("dark", PHONE)]
-LOOK_NAMES = ["light", "dark", "light phone", "dark phone"]
 PIXEL = 44  # whose field is shown
 
 
@@ -233,7 +231,7 @@ def test_where_little_is_to_move_the_drawings_stand_still_for_longer(visit, addr
     expect(figure.drawings).to_have_attribute("aria-label", re.compile(r"after [3-9]\d steps"))
 
 
-@pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
+@pytest.mark.parametrize(("theme", "options"), LOOKS)
 def test_axe_finds_nothing_before_and_after_use(visit, address, theme, options):
     figure = Figure(visit(address, theme=theme, **options).page)
     if theme == "light":
@@ -256,7 +254,7 @@ def test_nothing_is_computed_before_it_comes_into_view_and_axe_has_nothing_to_sa
     expect(group.locator(".pixeledu-readout")).to_contain_text("Step 0 · ")
 
 
-@pytest.mark.parametrize("width", [320, 390, 640, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_drawing_it_moves_nothing_on_the_page(visit, address, width):
     page, drawn, plain = players.heights_with_and_without_javascript(visit, address, width)
     np.testing.assert_allclose(drawn, plain, atol=2)

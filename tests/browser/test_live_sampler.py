@@ -7,6 +7,7 @@ import numpy as np
 import players
 import pytest
 import torch
+from figures import LOOKS, PHONE
 from playwright.sync_api import Locator, expect
 
 from pixeledu import build_model, list_pretrained, load_export, pretrained_card, sample_trace
@@ -16,9 +17,6 @@ from pixeledu.web.page_models import page_models
 from pixeledu.widgets import LiveSampler
 from pixeledu.widgets.live_sampler import MANY
 
-PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
-LOOKS = [("light", {}), ("dark", {}), ("light", PHONE), ("dark", PHONE)]
-LOOK_NAMES = ["light", "dark", "light phone", "dark phone"]
 SIZE = (8, 7)
 TIP = "The arrow keys move a frame"
 
@@ -351,7 +349,7 @@ def test_a_keyboard_alone_is_enough(visit, single):
         assert figure.speed.input_value() == speed
 
 
-@pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
+@pytest.mark.parametrize(("theme", "options"), LOOKS)
 def test_every_model_of_the_book_draws_on_its_page(visit, site, theme, options):
     phone = "width" in options
     playground = "book/playground.html"
@@ -741,7 +739,7 @@ def test_cleaning_up_a_view_leaves_nothing_behind(two_views):
 # ---- for everybody ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
+@pytest.mark.parametrize(("theme", "options"), LOOKS)
 def test_axe_finds_nothing(visit, single, theme, options):
     figure = Figure(visit(single, theme=theme, **options).page)
     assert players.violations(figure.page) == ""

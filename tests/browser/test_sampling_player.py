@@ -7,14 +7,11 @@ from base64 import b64encode
 import numpy as np
 import players
 import pytest
+from figures import LOOKS, PHONE, THOROUGH, WIDTHS
 from players import CHAPTER, TRACES, Player
 from playwright.sync_api import expect
 
 from pixeledu.widgets import SamplingPlayer
-
-PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
-LOOKS = [("light", {}), ("dark", {}), ("light", PHONE), ("dark", PHONE)]
-LOOK_NAMES = ["light", "dark", "light phone", "dark phone"]
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +23,12 @@ def gallery(tmp_path_factory) -> str:
 @pytest.fixture(params=["chapter", "gallery"])
 def address(request) -> str:
     """A page with a player: the book's chapter, and the gallery."""
+    return CHAPTER if request.param == "chapter" else request.getfixturevalue("gallery")
+
+
+@pytest.fixture(params=["gallery", pytest.param("chapter", marks=THOROUGH)])
+def standing(request) -> str:
+    """The same, for what `test_site` looks at in each chapter as well."""
     return CHAPTER if request.param == "chapter" else request.getfixturevalue("gallery")
 
 
@@ -446,9 +449,9 @@ def test_cleaning_up_a_view_leaves_nothing_behind(two_views):
 # ---- for everybody ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
-def test_axe_finds_nothing(visit, address, theme, options):
-    page = visit(address, theme=theme, **options).page
+@pytest.mark.parametrize(("theme", "options"), LOOKS)
+def test_axe_finds_nothing(visit, standing, theme, options):
+    page = visit(standing, theme=theme, **options).page
     player = Player(page)
     assert players.violations(page) == ""
     player.button("To the end").click()
@@ -457,8 +460,8 @@ def test_axe_finds_nothing(visit, address, theme, options):
 
 
 @pytest.mark.parametrize(("options", "least"), [({}, 24), (PHONE, 44)], ids=["mouse", "finger"])
-def test_controls_are_large_enough_to_hit(visit, address, options, least):
-    player = Player(visit(address, **options).page)
+def test_controls_are_large_enough_to_hit(visit, standing, options, least):
+    player = Player(visit(standing, **options).page)
     controls = [*player.group.get_by_role("button").all(), player.scrubber, player.speed]
     assert len(controls) == 7
     for control in controls:
@@ -466,9 +469,9 @@ def test_controls_are_large_enough_to_hit(visit, address, options, least):
         assert min(box["width"], box["height"]) >= least
 
 
-@pytest.mark.parametrize("width", [320, 390, 760, 1280])
-def test_drawing_the_figures_moves_nothing_on_the_page(visit, address, width):
-    page, drawn, plain = players.heights_with_and_without_javascript(visit, address, width)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_drawing_the_figures_moves_nothing_on_the_page(visit, standing, width):
+    page, drawn, plain = players.heights_with_and_without_javascript(visit, standing, width)
     assert 0 < page.locator("pixeledu-widget .pixeledu-player").count() <= len(drawn)
     np.testing.assert_allclose(drawn, plain, atol=2)
     for player in page.get_by_role("group", name="Replay: ").all():
@@ -490,8 +493,8 @@ def test_the_controls_stand_below_the_picture_and_the_chart(visit, gallery, widt
         assert all(box["y"] >= bottom for box in boxes[2:])
 
 
-def test_without_javascript_there_is_the_finished_picture_and_a_sentence(visit, address):
-    page = visit(address, java_script_enabled=False).page
+def test_without_javascript_there_is_the_finished_picture_and_a_sentence(visit, standing):
+    page = visit(standing, java_script_enabled=False).page
     element = page.locator("pixeledu-widget[data-name=sampling_player]").first
     picture = element.locator("img")
     expect(picture).to_be_visible()

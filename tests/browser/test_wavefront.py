@@ -6,14 +6,12 @@ import re
 import numpy as np
 import players
 import pytest
+from figures import LOOKS, PHONE, WIDTHS
 from playwright.sync_api import Locator, expect
 
 from pixeledu.widgets import Wavefront
 from pixeledu.widgets.wavefront import MODELS, PHASES
 
-PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
-LOOKS = [("light", {}), ("dark", {}), ("light", PHONE), ("dark", PHONE)]
-LOOK_NAMES = ["light", "dark", "light phone", "dark phone"]
 GALLERY = [
     Wavefront(),
     Wavefront(6, 10, model="row-lstm", step=2),
@@ -470,7 +468,7 @@ def test_cleaning_up_a_view_leaves_nothing_behind(two_views):
 # ---- for everybody ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("theme", "options"), LOOKS, ids=LOOK_NAMES)
+@pytest.mark.parametrize(("theme", "options"), LOOKS)
 def test_axe_finds_nothing(visit, tmp_path, theme, options):
     page = visit(players.write_page(tmp_path, GALLERY[0].html()), theme=theme, **options).page
     figure = Figure(page)
@@ -493,7 +491,7 @@ def test_controls_are_large_enough_to_hit(visit, gallery, options, least):
         assert min(box["width"], box["height"]) >= least
 
 
-@pytest.mark.parametrize("width", [320, 390, 640, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_drawing_the_figures_moves_nothing_on_the_page(visit, gallery, width):
     page, drawn, plain = players.heights_with_and_without_javascript(visit, gallery, width)
     assert page.locator("pixeledu-widget .pixeledu-wavefront").count() == len(GALLERY)

@@ -684,7 +684,7 @@ from pixeledu import PixelCNN, cli, measuring
 from pixeledu.cli import loading, prepare, train
 
 room = int(sys.argv[1])
-measuring.LOGITS = 2**15  # one image is measured at a time
+measuring.LOGITS = 2**17  # one image is measured at a time
 threading.stack_size(2**18)
 hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
 
@@ -711,7 +711,7 @@ def limited(function):
 
 # Let them load what they need.
 prepare.prepare_images("few", "small", size=(1, 1))
-small = torch.zeros(2, 1, 128, 128, dtype=torch.uint8)
+small = torch.zeros(2, 1, 256, 256, dtype=torch.uint8)
 train.fit(PixelCNN(hidden=1, layers=0), small, epochs=1, device="cpu")
 
 for module, name in (
@@ -720,7 +720,7 @@ for module, name in (
     setattr(module, name, limited(getattr(module, name)))
 small_model = "--hidden 1 --layers 0 --epochs 1 --batch-size 2"
 for words in (
-    "data prepare pictures --out set --size 128x128 --grey --levels 2",
+    "data prepare pictures --out set --size 256x256 --grey --levels 2",
     "evaluate --checkpoint model.safetensors --device cpu --data set",
     f"train {small_model} --device cpu --data set --out run",
 ):
@@ -731,7 +731,7 @@ for words in (
 def test_more_images_than_a_memory_limit_allows_are_prepared_trained_on_and_measured(tmp_path):
     room = 48 * 10**6
     fill(tmp_path / "few", 3)
-    fill(tmp_path / "pictures", 4800, some=1, height=128, width=128, mode="L")
+    fill(tmp_path / "pictures", 1200, some=1, height=256, width=256, mode="L")
     save_checkpoint(tmp_path / "model.safetensors", PixelCNN(hidden=1, layers=0))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -741,7 +741,7 @@ def test_more_images_than_a_memory_limit_allows_are_prepared_trained_on_and_meas
     assert (done.returncode, done.stderr) == (0, "")
     limited = re.findall("^(.*) is limited$", done.stdout, re.MULTILINE)
     assert limited == ["prepare_images", "measure_in", "fit", "measure_in", "measure_in"]
-    assert "train: 3840 images\nvalid: 480 images\ntest: 480 images\n" in done.stdout
+    assert "train: 960 images\nvalid: 120 images\ntest: 120 images\n" in done.stdout
     assert load_images(tmp_path / "set").images.nbytes > 1.25 * room
 
 
