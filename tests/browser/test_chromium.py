@@ -28,6 +28,8 @@ def test_root_on_debian_gets_the_package_and_then_the_download(bare_machine, mon
     chromium.install()
     assert bare_machine == [
         "apt-get update -q",
+        "apt-get install -y -q --no-install-recommends chromium-headless-shell",
+        "apt-get update -q",
         "apt-get install -y -q --no-install-recommends chromium",
         f"{sys.executable} -m playwright install --with-deps chromium",
     ]
@@ -45,6 +47,25 @@ def test_others_get_the_download(bare_machine, monkeypatch, user, system, progra
     be(monkeypatch, user, system, programs)
     chromium.install()
     assert bare_machine == [f"{sys.executable} -m playwright install {options}chromium"]
+
+
+@pytest.mark.parametrize(
+    ("user", "system", "programs", "gets"),
+    [
+        (0, "debian", {"apt-get", "chromium"}, True),
+        (0, "debian", {"apt-get", "chromium", "chromium-headless-shell"}, False),
+        (1000, "debian", {"apt-get", "chromium"}, False),
+        (0, "ubuntu", {"apt-get", "chromium"}, False),
+    ],
+)
+def test_where_it_is_easy_the_fast_browser_comes_beside_the_one_that_is_there(
+    bare_machine, monkeypatch, user, system, programs, gets
+):
+    be(monkeypatch, user, system, programs)
+    monkeypatch.setattr(chromium, "starts", lambda path: path in programs)
+    chromium.main()
+    assert any("chromium-headless-shell" in command for command in bare_machine) is gets
+    assert not any("playwright" in command for command in bare_machine)
 
 
 def test_a_browser_that_is_named_and_does_not_start_is_an_error(monkeypatch, tmp_path):

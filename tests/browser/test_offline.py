@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from conftest import ARGUMENTS, SITE
 
-# The published book has a name and https; this stands for both. Playwright runs in a process of
+# The published book has a name and https; http://book.localhost is as good to a browser. Playwright runs in a process of
 # its own, because one process has one of it, and the other tests' is in use.
 BEFORE = """
 import sys
@@ -139,14 +139,13 @@ def serving():
 
 @pytest.fixture
 def reader(request):
-    """A browser to which the site is https://book.test."""
+    """A browser to which the site is http://book.localhost: a name, and a secure context."""
 
     def start(port: int, script: str) -> subprocess.Popen:
-        address = f"http://book.test:{port}/"
+        address = f"http://book.localhost:{port}/"
         arguments = [part for part in ARGUMENTS if "resolver" not in part]
         arguments += [
-            "--host-resolver-rules=MAP book.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            f"--unsafely-treat-insecure-origin-as-secure={address}",
+            "--host-resolver-rules=MAP book.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
         ]
         process = subprocess.Popen(
             [sys.executable, "-c", BEFORE + script, address, *arguments],
