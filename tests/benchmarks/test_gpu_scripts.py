@@ -19,7 +19,13 @@ def train(name, runs, **environment):
     )
 
 
-@pytest.mark.parametrize("name", ["binarized-mnist-diagonal-bilstm", "cifar10-gated-pixelcnn"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "binarized-mnist-diagonal-bilstm",
+        pytest.param("cifar10-gated-pixelcnn", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_part_that_runs_out_of_time_is_continued_by_the_same_line(name, tmp_path):
     first = train(name, tmp_path, REHEARSE="1", LIMIT="0.01")  # too short even for Python to start
     assert first.returncode == 75, first.stderr

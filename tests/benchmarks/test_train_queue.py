@@ -73,7 +73,9 @@ def test_all_are_trained_one_that_fails_is_named_and_a_second_call_goes_on_with_
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)]
+)
 def test_stopped_it_takes_its_trainings_with_it_and_goes_on_where_they_were(tmp_path, number):
     queue = {"one": "--data digits --hidden 1 --layers 0 --batch-size 1297 --epochs 200"}
     process = start(tmp_path, **queue)

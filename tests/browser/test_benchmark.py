@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from pixeledu import build_model
@@ -18,6 +19,7 @@ def test_a_model_is_timed_in_a_page(browser):
     assert row["load ms"] > 0
 
 
+@pytest.mark.thorough
 def test_what_the_exporter_unrolls_is_the_model_that_draws():
     for kind in ("row-lstm", "diagonal-bilstm"):
         model = build_model(kind, channels=1, levels=3, hidden=4, layers=2)

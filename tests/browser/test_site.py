@@ -23,7 +23,10 @@ import address  # noqa: E402
 # what axe has to look at in each look.
 COLOURS = ["color-contrast", "link-in-text-block"]
 ALL_BUT_COLOURS = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
-NEW_IN = {("light", 390): False, ("light", 1280): True, ("dark", 1280): True}  # colours as well?
+NEW_IN = {("light", 390): "all but colours", ("light", 1280): "colours", ("dark", 1280): "colours"}
+# What stands around a page on a wide screen is the same on all pages of a kind.
+KINDS = ["book/index.html", "book/04_pixelcnn.html", "book/playground.html"]
+KINDS += ["book/exercises/pages/04_pixelcnn.html", "book/reference/api.html", "search.html"]
 # A page has thousands of coloured words of code and pieces of formulas, and axe's time grows with
 # them. Of the words one of each kind is enough, the others become plain text. What is drawn of a
 # formula is hidden from screen readers, who get its MathML, and so from axe: an empty box remains.
@@ -122,16 +125,33 @@ def test_a_page_is_accessible_and_fits_its_screen_in_every_look_and_needs_no_ser
     expect(page.locator("pixeledu-widget:not(:has(> div))")).to_have_count(0)  # all are drawn
     assert overflow(page) <= 0
     page.evaluate(FEWER_PARTS)
-    for (theme, width), colours in NEW_IN.items():
+    for (theme, width), new in NEW_IN.items():
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 900})
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
-        if theme == "light":
-            assert violations(page, **ALL_BUT_COLOURS) == [], f"{theme}, {width} pixels"
-        if colours:
+        if new == "colours":
             assert colour_violations(page) == [], f"{theme}, {width} pixels"
+        else:
+            assert violations(page, **ALL_BUT_COLOURS) == [], f"{theme}, {width} pixels"
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, background[4:-1].split(","))) < 3 * 64) == (theme == "dark")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_page_of_each_kind_is_accessible_on_a_wide_screen(visit, name):
+    check_a_wide_screen(visit, name)
+
+
+@pytest.mark.thorough
+def test_every_page_is_accessible_on_a_wide_screen(visit, page_name):
+    check_a_wide_screen(visit, page_name)
+
+
+def check_a_wide_screen(visit, name: str) -> None:
+    page = visit(name).page
+    expect(page.locator("pixeledu-widget:not(:has(> div))")).to_have_count(0)  # all are drawn
+    page.evaluate(FEWER_PARTS)
+    assert violations(page, **ALL_BUT_COLOURS) == []
 
 
 def colour_violations(page) -> list[str]:

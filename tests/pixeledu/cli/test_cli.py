@@ -374,6 +374,7 @@ def process(*arguments, program=("-m", "pixeledu"), **options):
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_interrupted_and_killed_the_same_command_ends_with_the_same_bits(tmp_path, capsys):
     words = [*SMALL[:-4], "--epochs", "4", "--batch-size", "8", "--checkpoint-every", "5"]
     assert cli.main([*words, "--out", "whole"]) == 0

@@ -413,6 +413,7 @@ def torchrun(folder, *words, **variables):
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_torchrun_ends_when_a_worker_is_killed_and_goes_on_when_started_again(
     tmp_path, monkeypatch
 ):
