@@ -14,9 +14,9 @@ from pixeledu.web.export import export_model, read_export_info
 from pixeledu.web.kinds import KINDS
 
 LARGEST = 100_000  # bytes of a model on the site
-# Every kind of model is there in grey levels, and each more weighs on the page: these stay out of
-# the usual list, and can be named.
-_NAMED_ONLY = ("binarized-mnist", "emoji")
+# Every kind of model is there in grey levels, and one that knows classes; each more weighs on the
+# page: the models of these sets and these models stay out of the usual list, and can be named.
+_NAMED_ONLY = ("binarized-mnist", "emoji", "mnist16-class-gated-pixelcnn")
 _DATA = {
     "digits": "digits",
     "mnist": "MNIST",
@@ -54,7 +54,7 @@ def page_models() -> list[str]:
 
 def _is_listed(name: str) -> bool:
     card = pretrained_card(name)
-    if card["data"]["name"] in _NAMED_ONLY or card["config"].get("guide"):
+    if {name, card["data"]["name"]} & {*_NAMED_ONLY} or card["config"].get("guide"):
         return False  # who names a model that has a guide brings guides as well
     # A quarter of the weights' bytes and a little: no need to pack a large one to know.
     return card["weights"] <= LARGEST and len(page_export(name)) <= LARGEST

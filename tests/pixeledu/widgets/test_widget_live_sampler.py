@@ -45,9 +45,9 @@ def exported(sampler: LiveSampler):
 def test_every_model_that_ships_and_fits_into_a_page_is_listed():
     names = page_models()
     assert set(names) <= set(list_pretrained())
-    assert {name for name in list_pretrained() if name.startswith(("digits", "mnist16"))} <= {
-        *names
-    }
+    grey = {name for name in list_pretrained() if name.startswith(("digits", "mnist16"))}
+    # Of the grey models that know classes one is enough: a page has 700 kB for everything.
+    assert grey - {*names} == {"mnist16-class-gated-pixelcnn"}
     sampler = LiveSampler()
     assert [model["name"] for model in sampler.models] == names
     assert sampler.model == names[0]
