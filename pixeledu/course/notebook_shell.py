@@ -1,5 +1,6 @@
 """Cells as a notebook runs them: IPython's magics, help, `await`, `display`, and no shell."""
 
+import atexit
 import contextlib
 import sys
 import traceback
@@ -61,8 +62,10 @@ class NotebookShell:
         self.run(code)
 
     def close(self) -> None:
-        """Give `__main__` back to the program that made this shell."""
+        """Give `__main__` back to the program that made this shell, and let go of what it holds."""
         sys.modules["__main__"] = self._in_charge
+        InteractiveShell._instance = None
+        atexit.unregister(self._shell.atexit_operations)  # by which it would live on
 
 
 def _nothing(*_: object, **named: object) -> None:
