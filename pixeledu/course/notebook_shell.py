@@ -24,7 +24,7 @@ class NotebookShell:
         config = Config()
         config.HistoryManager.enabled = False  # would be a data base in the home folder
         self.module = types.ModuleType("__main__")
-        self._in_charge = sys.modules["__main__"]
+        self._in_charge = sys.modules["__main__"], InteractiveShell._instance
         self._shell = InteractiveShell(config=config, user_module=self.module)
         InteractiveShell._instance = self._shell  # what `get_ipython()` returns
         self._shell.showtraceback = lambda *args, **named: None
@@ -62,9 +62,8 @@ class NotebookShell:
         self.run(code)
 
     def close(self) -> None:
-        """Give `__main__` back to the program that made this shell, and let go of what it holds."""
-        sys.modules["__main__"] = self._in_charge
-        InteractiveShell._instance = None
+        """Give `__main__` and `get_ipython` back to the program that made this shell, and let it go."""
+        sys.modules["__main__"], InteractiveShell._instance = self._in_charge
         atexit.unregister(self._shell.atexit_operations)  # by which it would live on
 
 

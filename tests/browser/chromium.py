@@ -63,7 +63,7 @@ def _of_playwright() -> str:
 
 def install() -> None:
     """Try Debian's package where that can work, then Playwright's download."""
-    if _has_packages() and "ID=debian" in _os_release():
+    if _has_packages_of_debian():
         install_package(SHELL)
         if find() is None:
             install_package("chromium")
@@ -75,7 +75,7 @@ def install() -> None:
 
 
 def install_package(name: str) -> None:
-    """Install a package of Debian, if there is one."""
+    """Try to install a package of the system."""
     _run("apt-get", "update", "-q")
     _run("apt-get", "install", "-y", "-q", "--no-install-recommends", name)
 
@@ -83,6 +83,10 @@ def install_package(name: str) -> None:
 def _has_packages() -> bool:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     return root and shutil.which("apt-get") is not None
+
+
+def _has_packages_of_debian() -> bool:
+    return _has_packages() and "ID=debian" in _os_release()
 
 
 def _os_release() -> list[str]:
@@ -100,7 +104,7 @@ def main() -> None:
     """Make sure that there is a browser, and the fast one where that is easy."""
     if find() is None:
         install()
-    elif is_slow() and _has_packages() and "ID=debian" in _os_release():
+    elif is_slow() and _has_packages_of_debian():
         install_package(SHELL)
     found = find()
     if found is None:

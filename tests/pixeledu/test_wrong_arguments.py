@@ -771,9 +771,8 @@ def problems_of(call, argument):
 @pytest.mark.parametrize("name", CALLS)
 def test_a_wrong_argument_is_an_error_that_names_it(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        torch, "compile", lambda model: model
-    )  # takes long, and is not the question
+    # Compiling takes long, and is not the question.
+    monkeypatch.setattr(torch, "compile", lambda model: model)
     pixeledu.save_checkpoint("saved.safetensors", MODEL)
     call = CALLS[name]
     call.function(**call.right)

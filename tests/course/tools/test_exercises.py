@@ -9,7 +9,7 @@ import pytest
 from classes import cell_of, filled
 from exercise_checks import faults, run_task
 from exercise_files import everything, sources
-from exercise_source import Chapter, Task, read_chapter
+from exercise_source import SECONDS, Chapter, Task, read_chapter
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ClearSolutions
 from right_answers import right_answers
@@ -41,7 +41,6 @@ def notebook(path: Path) -> dict:
 
 # Their wrong answers train for a minute in all, here and once more below.
 TRAINING = ("04", "05", "07", "08")
-TRAINS = 30  # seconds that a task may take, where it is more than that
 
 
 @pytest.mark.parametrize(
@@ -79,14 +78,14 @@ def test_every_answer_has_one_verdict_in_its_notebook_and_in_grading(source, tra
                 return result
 
             assert status(task.solution) == (PASSED, "")
+            printed = printed_by(chapter, task)
             for name, answer in right_answers(task).items():
                 outcome = run_task(chapter, task, answer)
-                printed = printed_by(chapter, task)
                 assert (outcome.printed, outcome.error) == (printed, ""), (task.id, name)
                 assert status(answer) == (PASSED, ""), (task.id, name)
             # A training task has five to eight wrong answers that train: the last one, which copies
             # what it is asked about, stands for them unless all are asked for.
-            few = task.seconds > TRAINS and not trained
+            few = task.seconds > SECONDS and not trained
             for wrong in task.wrong[-1:] if few else task.wrong:
                 verdict, message = status(wrong.code)
                 assert verdict == FAILED, (task.id, wrong.name, message)
