@@ -22,7 +22,7 @@ from pixeledu.cli.arguments import (
     seed,
     size,
 )
-from pixeledu.cli.loading import checkpoint_of, data_for, labels_for, size_for
+from pixeledu.cli.loading import checkpoint_of, data_for, file_of, labels_for, size_for
 from pixeledu.likelihood import conditions_for
 from pixeledu.models import AutoregressiveModel
 from pixeledu.png import as_rgb, refuse_huge, write_png
@@ -41,7 +41,8 @@ def add_to(commands) -> None:
         help="draw images from a model",
         description="Draw images from a saved model, value by value, into one PNG.",
         epilog="examples:\n  pixeledu sample --checkpoint runs/pixelcnn-digits --n 64\n"
-        "  pixeledu sample --checkpoint runs/pixelcnn-digits --size 8x32 --temperature 0.8",
+        "  pixeledu sample --checkpoint runs/pixelcnn-digits --size 8x32 --temperature 0.8\n"
+        "  pixeledu sample --pretrained mnist28-multi-scale --guide mnist7-pixelcnn",
     )
     command.set_defaults(run=_sample, shared=True)
     add_checkpoint(command)
@@ -58,6 +59,14 @@ def add_to(commands) -> None:
     )
     command.add_argument(
         "--class", metavar="N", type=int, dest="label", help="the class of all images"
+    )
+    add_option(
+        command,
+        sample,
+        "guide",
+        metavar="MODEL",
+        help="for a model that draws from smaller images: the model that draws these first, a "
+        "saved one or the name of one that ships with pixeledu",
     )
     command.add_argument(
         "--size", metavar="HxW", type=size, help="height and width (that of the training images)"
@@ -113,7 +122,15 @@ def _sample(options: argparse.Namespace) -> None:
     n = options.n or (16 if classes is None else len(classes))
     columns = math.ceil(math.sqrt(n))
     refuse_huge(math.ceil(n / columns), columns, height, width)
-    images = _draw(model, options, n, height, width, labels=classes)
+    generator = torch.Generator().manual_seed(options.seed)
+    drawing = {"labels": classes, "generator": generator}
+    if (small := _model_of_guides(model, options, height, width)) is not None:
+        if classes is None and None not in (model.classes, small.classes):
+            drawing["labels"] = torch.randint(model.classes, (n,), generator=generator)
+        theirs = drawing if small.classes is not None else {"generator": generator}
+        factor = model.guide
+        drawing["guide"] = _draw(small, options, n, height // factor, width // factor, **theirs)
+    images = _draw(model, options, n, height, width, **drawing)
     tiles = list(as_rgb(images, model.levels))
     _write(options, [tiles[i : i + columns] for i in range(0, len(tiles), columns)])
 
@@ -129,6 +146,34 @@ def _labels_of(options: argparse.Namespace) -> Tensor | None:
     # A list shorter than the number of images begins anew.
     wanted = torch.arange(options.n or len(options.labels)) % len(options.labels)
     return torch.tensor(options.labels)[wanted]
+
+
+def _model_of_guides(
+    model: AutoregressiveModel, options: argparse.Namespace, height: int, width: int
+) -> AutoregressiveModel | None:
+    """Load the model that draws the smaller images first; None where the model needs none."""
+    factor, named = model.guide, options.guide
+    if factor is None:
+        if named is not None:
+            raise ValueError("--guide has no use here: the model draws from no smaller image")
+        return None
+    if named is None:
+        raise ValueError(
+            f"the model draws from images {factor} times smaller: name the model that draws these, "
+            f"such as --guide mnist7-pixelcnn"
+        )
+    if height % factor or width % factor:
+        raise ValueError(f"--size must be multiples of {factor}, got {height}x{width}")
+    small = load_checkpoint(file_of(named), own_device(options.device))
+    if small.guide is not None:
+        raise ValueError("--guide must be a model that draws from nothing, and it needs a guide")
+    expected, came = ((m.channels, m.levels) for m in (model, small))
+    if expected != came:
+        raise ValueError(
+            f"--guide must draw images of {expected[0]} channels and {expected[1]} levels, as the "
+            f"model does; it draws {came[0]} and {came[1]}"
+        )
+    return small
 
 
 def _complete(options: argparse.Namespace) -> None:
@@ -165,7 +210,6 @@ def _draw(
 ) -> Tensor:
     """Draw n images in all processes together; return them in each, uint8 (n, C, H, W)."""
     group = current_group()
-    drawing.setdefault("generator", torch.Generator().manual_seed(options.seed))
     return sample_in(
         group,
         model,

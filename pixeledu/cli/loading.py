@@ -12,7 +12,7 @@ from pixeledu.checks import whole_number
 from pixeledu.conditions import shrink
 from pixeledu.data import ImageData, load_images
 from pixeledu.models import AutoregressiveModel
-from pixeledu.pretrained import pretrained_file
+from pixeledu.pretrained import list_pretrained, pretrained_file
 from pixeledu.training.processes import current_group
 from pixeledu.training.sharding import measure_in
 
@@ -22,6 +22,11 @@ def checkpoint_of(options: argparse.Namespace) -> str | Path:
     if options.pretrained is not None:
         return pretrained_file(options.pretrained)
     return options.checkpoint
+
+
+def file_of(model: str) -> str | Path:
+    """Return the file of a model that ships with the package, if it is one; else what was named."""
+    return pretrained_file(model) if model in list_pretrained() else model
 
 
 def load_split(name: str, split: str, levels: int | None, smaller: int | None = None) -> ImageData:

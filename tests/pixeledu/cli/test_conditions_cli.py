@@ -1,14 +1,16 @@
 """The commands for classes, guides, outputs and compression, as somebody would type them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from pixeledu import cli, load_images
+from pixeledu import cli, load_images, sample
 from pixeledu.checkpoints import load_checkpoint, save_checkpoint
 from pixeledu.models import PixelCNN
-from pixeledu.png import from_grid, write_grid
+from pixeledu.png import as_rgb, from_grid, write_grid, write_png
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,64 @@ def test_a_guide_and_another_output_are_options_of_training():
     model = load_checkpoint("run")
     assert (model.guide, model.config["output"]) == (2, "logistics")
     assert run("complete --checkpoint run --n 2 --completions 1") == 0
+
+
+def guided(path: str, **options) -> None:
+    save_checkpoint(path, PixelCNN(levels=3, hidden=2, layers=0, **options), size=(4, 8))
+
+
+def test_images_are_drawn_from_smaller_ones_that_another_model_draws_first():
+    guided("large", guide=2)
+    guided("small")
+    assert run("sample --checkpoint large --guide small --n 3 --seed 5 --out a.png") == 0
+    noise = torch.Generator().manual_seed(5)
+    small = sample(load_checkpoint("small"), 3, 2, 4, generator=noise)
+    large = sample(load_checkpoint("large"), 3, 4, 8, guide=small, generator=noise)
+    tiles = list(as_rgb(large, 3))
+    write_png("b.png", [tiles[:2], tiles[2:]])
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    words = "sample --pretrained mnist28-multi-scale --guide mnist7-pixelcnn --n 1 --size 8x4"
+    assert run(words) == 0
+
+
+def test_both_models_of_a_scene_are_told_the_same_class(monkeypatch):
+    guided("large", guide=2, classes=3)
+    guided("small", classes=3)
+    told = []
+    draw = cli.draw.sample_in
+
+    def note(*args, **options):
+        told.append(options.get("labels"))
+        return draw(*args, **options)
+
+    monkeypatch.setattr(cli.draw, "sample_in", note)
+    assert run("sample --checkpoint large --guide small --n 20") == 0
+    assert run("sample --checkpoint large --guide small --class 2") == 0
+    drawn, same, two, twos = told
+    assert torch.equal(drawn, same)
+    assert len(set(drawn.tolist())) > 1
+    assert torch.equal(two, twos)
+    assert set(two.tolist()) == {2}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--checkpoint large", "images 2 times smaller: name the model that draws these"),
+        ("--checkpoint large --guide large", "--guide must be a model that draws from nothing"),
+        ("--checkpoint large --guide other", "1 channels and 3 levels, as the model does"),
+        ("--checkpoint small --guide small", "--guide has no use here"),
+        ("--checkpoint large --guide nothing", "nothing"),
+        ("--checkpoint large --guide small --size 3x8", "multiples of 2, got 3x8"),
+    ],
+)
+def test_a_guide_that_does_not_fit_is_one_clear_line(words, message, capsys):
+    guided("large", guide=2)
+    guided("small")
+    save_checkpoint("other", PixelCNN(levels=5, hidden=2, layers=0))
+    assert run(f"sample {words}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
 
 
 def test_an_image_set_is_compressed_and_comes_back_the_same_bits(capsys):

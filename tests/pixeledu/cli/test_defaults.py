@@ -12,7 +12,7 @@ from pixeledu.registry import build_model
 # are options. (Drawing takes a generator where the command line takes a seed.)
 COMMANDS = {
     "train": (train.fit, {*train.OF_FIT, "device"}),
-    "sample --pretrained x": (draw.sample, {"temperature", "labels"}),
+    "sample --pretrained x": (draw.sample, {"temperature", "labels", "guide"}),
     "complete --pretrained x": (draw.sample, {"temperature"}),
     "export --pretrained x": (export.export_model, {"dtype"}),
     "data prepare x --out y": (prepare.prepare_images, {"size", "levels"}),
