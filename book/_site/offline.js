@@ -54,8 +54,10 @@
   async function keepThisPage() {
     await navigator.serviceWorker.register(root + "sw.js");
     const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
-    const urls = [location.href, ...loaded].filter((url) => url.startsWith(root));
-    await keep(urls.map((url) => url.split("#")[0]).filter((url) => url !== LIST));
+    const urls = [...loaded, location.href].filter((url) => url.startsWith(root)); // the page last
+    for (const url of new Set(urls.map((url) => url.split("#")[0]))) {
+      if (url !== LIST) await keep([url]).catch(() => {}); // what fails is kept at the next visit
+    }
     const [list, kept] = [await freshList(), await keptList()];
     if (kept && kept.version !== list.version) await keepBook();
     else await tidy(list);

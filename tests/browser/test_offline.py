@@ -21,12 +21,19 @@ address, *arguments = sys.argv[1:]
 FRONT = address + "book/index.html"
 GLOSSARY = address + "book/reference/glossary.html"
 
-# Not wait_for_function: it takes the promise of an async function for true.
+# Whether the page is kept, and there is a worker that answers with it.
 KEPT = '''async (url) => {
-    await navigator.serviceWorker.ready;
-    const cache = await caches.open("pixel-by-pixel");
-    while (!(await cache.match(url))) await new Promise(done => setTimeout(done, 50));
+    const worker = await navigator.serviceWorker.getRegistration();
+    return Boolean(worker?.active && (await caches.match(url)));
 }'''
+
+def until(page, question, *argument):
+    # Not wait_for_function: it takes the promise of an async function for true.
+    for _ in range(6000):
+        if page.evaluate(question, *argument):
+            return
+        page.wait_for_timeout(50)
+    sys.exit(f"never true: {question}")
 
 def next_state(says):
     print(says, flush=True)
@@ -36,7 +43,7 @@ with launch(*arguments) as browser:
     context = browser.new_context()
     page = context.new_page()
     page.goto(FRONT)
-    page.evaluate(KEPT, FRONT)
+    until(page, KEPT, FRONT)
 """
 # Each reads online, says so, and reads again after the network has changed.
 READ_ONE_PAGE = """
@@ -87,23 +94,24 @@ OLD_FILES = """
         for (const url of urls) await cache.put(url, new Response("old"));
     }''', old)
     page.goto(GLOSSARY)
-    page.evaluate(KEPT, GLOSSARY)
-    page.evaluate('''async (urls) => {
+    until(page, KEPT, GLOSSARY)
+    until(page, '''async (urls) => {
         const cache = await caches.open("pixel-by-pixel");
-        const gone = async () => {
-            const keys = (await cache.keys()).map(key => key.url);
-            return !urls.some(url => keys.includes(url));
-        };
-        while (!(await gone())) await new Promise(done => setTimeout(done, 50));
+        const keys = (await cache.keys()).map(key => key.url);
+        return !urls.some(url => keys.includes(url));
     }''', old)
     print("tidy", flush=True)
 """
 
 
 class Server:
-    """The site at http://127.0.0.1, which can fall silent: it takes requests and answers none."""
+    """The site at http://127.0.0.1, which can fall silent: it takes requests and answers none.
 
-    def __init__(self):
+    Args:
+        lost: the ending of the files that it has lost, if any.
+    """
+
+    def __init__(self, lost: str | None = None):
         self.silent, self.freed = threading.Event(), threading.Event()
         outer = self
 
@@ -112,6 +120,8 @@ class Server:
                 if outer.silent.is_set():
                     outer.freed.wait()
                     return
+                if lost and self.path.split("?")[0].endswith(lost):
+                    return self.send_error(404)
                 super().do_GET()
 
             def log_message(self, *args):
@@ -129,8 +139,8 @@ class Server:
 
 
 @contextmanager
-def serving():
-    server = Server()
+def serving(lost: str | None = None):
+    server = Server(lost)
     try:
         yield server
     finally:
@@ -161,7 +171,7 @@ def reader(request):
 
 
 def finish(process: subprocess.Popen, text: str, expected: str) -> None:
-    rest, _ = process.communicate(text)
+    rest, _ = process.communicate(text, timeout=1500)
     assert rest == expected
     assert process.returncode == 0
 
@@ -199,8 +209,8 @@ def test_the_book_can_be_removed_again(reader):
         finish(reader(server.port, REMOVE_THE_BOOK), "", "removed\n")
 
 
-def test_files_that_the_book_no_longer_has_are_forgotten(reader):
-    with serving() as server:
+def test_files_that_the_book_no_longer_has_are_forgotten_though_others_cannot_be_loaded(reader):
+    with serving(lost=".woff2") as server:
         finish(reader(server.port, OLD_FILES), "", "tidy\n")
 
 

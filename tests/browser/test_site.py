@@ -102,9 +102,8 @@ def violations(page, **options) -> list[str]:
 
 def still(page) -> None:
     """Wait until no colour is on its way to another: it has the contrast of neither."""
-    page.evaluate(
-        "Promise.all(document.getAnimations().filter(a => a instanceof CSSTransition)"
-        ".map(a => a.finished.catch(() => {})))"
+    page.wait_for_function(
+        "!document.getAnimations().some(a => a instanceof CSSTransition && a.playState === 'running')"
     )
 
 
