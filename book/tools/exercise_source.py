@@ -7,6 +7,9 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # nbgrader's markers
 
 
@@ -151,7 +154,6 @@ class _Section:
         return self.text
 
 
-_HEADING = re.compile(r"(#{1,3}) (\S.*)")
 _TASK = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)*): (\S.*)")
 # Of a processor, for an answer and its check on a slow machine: what is right needs a twentieth.
 SECONDS, MOST_SECONDS = 30, 1200
@@ -192,32 +194,33 @@ def _read(stem: str, text: str) -> Chapter:
 
 
 def _sections(text: str) -> list[_Section]:
-    """Cut a source at its headings; a heading inside a block of code is none."""
-    sections, fence, block = [], "", []
-    for number, line in enumerate(text.splitlines(), 1):
-        if fence:
-            if line.rstrip() == fence[: len(fence) - len(fence.lstrip("`"))]:
-                if fence.endswith("python"):
-                    sections[-1].code.append("\n".join(block))
-                else:
-                    sections[-1].text += "\n".join([fence, *block, line]) + "\n"
-                fence, block = "", []
-            else:
-                block.append(line)
-        elif match := _HEADING.fullmatch(line):
-            sections.append(_Section(number, len(match[1]), match[2].strip(), "", []))
+    """Cut a source at its headings; what is marked ```python is code, all else text."""
+    lines, sections, ended = text.splitlines(), [], 0
+    tokens = MarkdownIt().parse(text)
+    for token, inside in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.level or not token.map:  # a part of a block, or its end
+            continue
+        start, end = token.map
+        if token.type == "heading_open" and (level := int(token.tag[1:])) <= 3:
+            sections.append(_Section(start + 1, level, inside.content, "", []))
         elif not sections:
-            if line.strip():
-                raise _Fault(f"line {number}: a source begins with its title, `# …`")
-        elif line.startswith("```"):
-            fence = line.rstrip()
+            raise _Fault(f"line {start + 1}: a source begins with its title, `# …`")
+        elif token.type == "fence" and not _is_closed(token, lines):
+            raise _Fault(f"line {start + 1}: the block that {lines[start]!r} opened is not closed")
+        elif token.type == "fence" and token.info == "python":
+            sections[-1].code.append(token.content.removesuffix("\n"))
         else:
-            sections[-1].text += line + "\n"
-    if fence:
-        raise _Fault(f"line {number}: the block that {fence!r} opened is not closed")
+            # With the empty lines before it.
+            sections[-1].text += "\n".join(["", *lines[ended:end]])
+        ended = end
     for section in sections:
         section.text = section.text.strip()
     return sections
+
+
+def _is_closed(fence: Token, lines: list[str]) -> bool:
+    start, end = fence.map
+    return end > start + 1 and lines[end - 1].strip().startswith(fence.markup)
 
 
 def _named(parts: list[_Section], known: set[str]) -> dict[str, _Section]:
