@@ -37,6 +37,8 @@ def _change_pages(app: Sphinx, failure: Exception | None) -> None:
 def with_sizes(page: str, folder: Path) -> str:
     """A page whose pictures have width and height; charts are marked, and late ones load late.
 
+    A chart carries its width as `--natural` too: on a phone it gets no smaller than its labels allow.
+
     Args:
         page: the page as HTML.
         folder: where it lies; its pictures are found from there.
@@ -61,6 +63,7 @@ def _with_size(tag: str, folder: Path, places) -> str:
     if isinstance(file, Path) and file.parent.name == "_images":  # a picture of the text
         if is_chart(file):
             tag = _with_class(tag, "chart")
+            added += f' style="--natural: {width:.0f}px"'
         if next(places) >= AT_ONCE:
             added += ' loading="lazy"'
     return f"<img{added}{tag[len('<img') :]}"

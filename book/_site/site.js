@@ -1,7 +1,8 @@
 // What is wider than the page scrolls, and its edge fades where more of it is to be seen. Only then a
-// formula is a stop of the Tab key, from which the arrow keys scroll it; the theme does that for
-// tables and code.
-const wide = [...document.querySelectorAll("div.math, .pst-scrollable-table-container, .highlight > pre")];
+// formula or a chart is a stop of the Tab key, from which the arrow keys scroll it; the theme does that
+// for tables and code.
+const ours = "div.math, .cell_output:has(> img.chart)";
+const wide = [...document.querySelectorAll(`${ours}, .pst-scrollable-table-container, .highlight > pre`)];
 
 function showEdges(elements) {
   // All is measured before anything is changed: else the page would be laid out for each of them.
@@ -10,7 +11,7 @@ function showEdges(elements) {
     const [left, right] = rooms[i];
     element.classList.toggle("more-left", left > 1);
     element.classList.toggle("more-right", right > 1);
-    if (!element.matches("div.math")) return;
+    if (!element.matches(ours)) return;
     if (left > 1 || right > 1) element.tabIndex = 0;
     else element.removeAttribute("tabindex");
   });

@@ -121,7 +121,10 @@ def pictures(tmp_path):
 def test_every_picture_has_its_size_and_a_chart_is_told_from_pixels(pictures):
     tags = ['<img alt="a" src="_images/chart.png" />', '<img alt="b" src="_images/digit.png" />']
     chart, digit = with_sizes("\n".join(tags), pictures).splitlines()
-    assert chart == '<img width="40" height="30" class="chart" alt="a" src="_images/chart.png" />'
+    size = 'width="40" height="30"'
+    assert chart == (
+        f'<img {size} style="--natural: 40px" class="chart" alt="a" src="_images/chart.png" />'
+    )
     assert digit == '<img width="28" height="14" alt="b" src="_images/digit.png" />'
     assert is_chart(pictures / "_images" / "chart.png")
     assert not is_chart(pictures / "_images" / "digit.png")

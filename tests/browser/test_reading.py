@@ -41,6 +41,18 @@ def test_what_scrolls_on_a_phone_fades_where_there_is_more_of_it(visit, name):
     page.wait_for_function(f"{fades}.every(([left, right]) => left && !right)")
 
 
+def test_a_chart_keeps_labels_that_a_phone_can_show(visit):
+    page = visit("book/09_side_by_side.html", width=390).page
+    charts = page.locator("article .cell_output > img.chart")
+    expect(charts.first).to_be_visible()
+    shares = charts.evaluate_all("all => all.map(e => e.width / parseInt(e.getAttribute('width')))")
+    assert min(shares) > 0.59  # of 14 pixels: more than eight
+    scrolling = page.locator(".cell_output.more-right:has(> img.chart)").first
+    expect(scrolling).to_have_attribute("tabindex", "0")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(page.locator(".cell_output.more-right")).to_have_count(0)
+
+
 def test_paper_shows_what_is_folded_and_cuts_no_line(visit):
     page = visit(CHAPTER, theme="dark").page
     folds = page.locator("article details")
