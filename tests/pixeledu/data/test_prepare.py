@@ -692,12 +692,22 @@ def data_in_memory():
     (line,) = [line for line in open("/proc/self/status") if line.startswith("VmData")]
     return int(line.split()[1]) * 1024
 
+def all_that_is_free():
+    # What the process has and does not use could be used without being counted.
+    resource.setrlimit(resource.RLIMIT_DATA, (data_in_memory(), hard))
+    ballast = []
+    for size in (2**24, 2**22, 2**20, 2**18):
+        try:
+            while True:
+                ballast.append(bytearray(size))
+        except MemoryError:
+            pass
+    return ballast
+
 def limited(function):
     @functools.wraps(function)
     def call(*arguments, **options):
-        before, ballast = data_in_memory(), []
-        while data_in_memory() == before:  # freed before, it could be used without being counted
-            ballast.append(bytearray(2**18))
+        ballast = all_that_is_free()
         resource.setrlimit(resource.RLIMIT_DATA, (data_in_memory() + room, hard))
         try:
             bytearray(int(1.25 * room))  # the training images
