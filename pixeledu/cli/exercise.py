@@ -32,6 +32,7 @@ def add_to(commands) -> None:
     action.add_argument(
         "notebook", metavar="NN", help="a chapter, such as 01, or a notebook's path"
     )
+    action.add_argument("--chapter", metavar="NN", help="the chapter (the one it says it is for)")
     action = actions.add_parser(
         "grade",
         help="grade a folder of notebooks",

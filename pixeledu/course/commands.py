@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 import pixeledu
 from pixeledu.course.grading.grades import (
+    NOT_ATTEMPTED,
     PASSED,
     Graded,
     GradedFolder,
@@ -70,16 +71,18 @@ def _copy(options: argparse.Namespace, folder: Path, ending: str) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """Grade one notebook of one's own as an instructor would, and say what is wrong with it."""
-    exercises = exercises_folder()
+    exercises, chapter = exercises_folder(), options.chapter
     path = Path(options.notebook)
     if options.notebook.isdecimal():
+        chapter = chapter or options.notebook
         path = Path(f"{stem_of(options.notebook, exercises)}.ipynb")
     if not path.is_file():
         raise ValueError(f"there is no notebook {path}: `exercise new` makes one to fill in")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "yours.ipynb").write_bytes(path.read_bytes())
         # Whoever runs this trusts these answers: they are his own.
-        (graded,) = grade_folder(Path(folder), exercises, Isolation(walls=False), workers=1).graded
+        own = Isolation(walls=False)
+        (graded,) = grade_folder(Path(folder), exercises, own, chapter, workers=1).graded
     if graded.problem:
         raise ValueError(graded.problem)
     for grade in graded.grades:
@@ -121,8 +124,11 @@ def _grade(options: argparse.Namespace) -> None:
     paths = write_reports(Path(options.out), folder, warnings)
     _summarise(folder)
     print(f"saved: {', '.join(map(str, paths))}")
-    if all(one.problem for one in folder.graded):
-        problems = sorted({one.problem for one in folder.graded})
+    answered = [
+        one for one in folder.graded if any(grade.status != NOT_ATTEMPTED for grade in one.grades)
+    ]
+    problems = sorted({one.problem for one in answered})
+    if answered and all(problems):
         raise ValueError(f"nobody could be graded: {'; '.join(problems)}")
 
 

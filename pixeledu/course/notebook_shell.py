@@ -2,22 +2,30 @@
 
 import atexit
 import contextlib
+import re
 import sys
 import traceback
 import types
+from importlib.machinery import ModuleSpec
+from unittest.mock import MagicMock
 
-from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.text import SList
 from traitlets.config import Config
 
-_IGNORED_LINES = ("pip", "conda", "mamba", "micromamba", "uv", "pinfo", "pinfo2", "psearch", "sx")
-_IGNORED_CELLS = ("script", "bash", "sh", "sx", "!", "system")
+_IGNORED_LINES = (
+    *("pip", "conda", "mamba", "micromamba", "uv", "pinfo", "pinfo2", "psearch"),
+    *("shell", "tensorflow_version"),  # of Colab
+)
+_IGNORED_CELLS = ("script", "bash", "sh", "shell")
+_MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
+_MOST_MAGICS = 100  # in a cell, which IPython reads anew for each; it gives up after 500 itself
 
 
 class NotebookShell:
     """A kernel's namespace, without the kernel: the names of its cells are those of `__main__`.
 
-    Lines for the shell, installations and questions for help do nothing.
+    Lines for the shell, installations, questions for help and `google.colab` do nothing.
     """
 
     def __init__(self) -> None:
@@ -30,11 +38,13 @@ class NotebookShell:
         self._shell.showtraceback = lambda *args, **named: None
         self._shell.showsyntaxerror = lambda *args, **named: None
         self._shell.system = self._shell.enable_gui = _nothing
-        self._shell.getoutput = lambda *args, **named: []
+        self._shell.getoutput = lambda *args, **named: SList()
         for name in _IGNORED_LINES:
             self._shell.register_magic_function(_nothing, "line", name)
         for name in _IGNORED_CELLS:
             self._shell.register_magic_function(_nothing, "cell", name)
+        self._colab = _Colab()
+        sys.meta_path.append(self._colab)  # the last: a real one is found before
 
     def run(self, code: str) -> None:
         """Run one cell.
@@ -42,6 +52,11 @@ class NotebookShell:
         Raises:
             BaseException: what the cell raised, SyntaxError too.
         """
+        if len(_MAGIC.findall(code)) > _MOST_MAGICS:
+            raise RuntimeError(
+                f"a cell may have at most {_MOST_MAGICS} magics, lines for a shell and "
+                "questions for help"
+            )
         sys.modules["__main__"] = self.module
         result = self._shell.run_cell(code)
         if error := result.error_before_exec or result.error_in_exec:
@@ -64,6 +79,7 @@ class NotebookShell:
     def close(self) -> None:
         """Give `__main__` and `get_ipython` back to the program that made this shell, and let it go."""
         sys.modules["__main__"], InteractiveShell._instance = self._in_charge
+        sys.meta_path.remove(self._colab)
         atexit.unregister(self._shell.atexit_operations)  # by which it would live on
 
 
@@ -71,9 +87,19 @@ def _nothing(*_: object, **named: object) -> None:
     """Do nothing, whatever is asked for."""
 
 
-def python_of(cell: str) -> str:
-    """What IPython makes of a cell before it runs it: Python, whatever magics stand in it."""
-    return TransformerManager().transform_cell(cell)
+class _Colab:
+    """An importer of `google.colab`, whatever is in it: calls into it do nothing."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name in ("google", "google.colab") or name.startswith("google.colab."):
+            return ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> MagicMock | None:
+        return None if spec.name == "google" else MagicMock()
+
+    def exec_module(self, module: object) -> None:
+        pass
 
 
 def line_of_cell(error: BaseException) -> int | None:

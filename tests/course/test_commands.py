@@ -113,10 +113,46 @@ def test_without_a_chapter_the_one_that_most_notebooks_name_is_graded(course, tm
     folder = grading.grade_folder(Path("in"), exercises, own)
     assert folder.stem == "01_sums"
     assert "a notebook of '02_others'" in folder.graded[0].problem
+    del course["metadata"]["pixeledu"]
     for path in Path("in").iterdir():
-        path.write_text("{}")
+        path.write_text(json.dumps(course))
     with pytest.raises(ValueError, match="name it with --chapter"):
         grading.grade_folder(Path("in"), exercises, own)
+    for path in Path("in").iterdir():
+        path.write_text("{}")
+    with pytest.raises(ValueError, match="not a notebook that can be read: it is damaged"):
+        grading.grade_folder(Path("in"), exercises, own)
+
+
+@pytest.mark.parametrize("chapter", [[], ["--chapter", "1"]])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"not json", "it is damaged, or something else"),
+        (bytes(range(256)), "it is damaged, or something else"),
+        (b'{"cells": []}', "it has no cells"),
+    ],
+)
+def test_check_and_grade_name_the_same_damage(course, chapter, content, problem, capsys):
+    Path("in").mkdir()
+    Path("in/mine.ipynb").write_bytes(content)
+    for command in (["check", "in/mine.ipynb"], ["grade", "in", "--unsafe"]):
+        assert cli.main(["exercise", *command, *chapter]) == 2
+        assert f"not a notebook that can be read: {problem}\n" in capsys.readouterr().err
+
+
+def test_a_notebook_whose_metadata_is_lost_is_checked_if_the_chapter_is_named(course, capsys):
+    bare = filled(course, {"one": RIGHT, "two": RIGHT})
+    bare["metadata"] = {}
+    for cell in bare["cells"]:
+        cell["metadata"] = {}
+    for name in ("mine.ipynb", "01_sums.ipynb"):
+        Path(name).write_text(json.dumps(bare))
+    assert cli.main(["exercise", "check", "mine.ipynb"]) == 2
+    assert "name it with --chapter" in capsys.readouterr().err
+    for named in (["mine.ipynb", "--chapter", "01"], ["1"]):
+        assert cli.main(["exercise", "check", *named]) == 0
+        assert capsys.readouterr().out.endswith("points: 2 of 2\n")
 
 
 def test_nbval_on_a_filled_in_notebook_checks_it(course, tmp_path):
@@ -134,6 +170,7 @@ def test_if_nobody_could_be_graded_that_is_an_error_after_the_reports_are_writte
 ):
     Path("in").mkdir()
     Path("in/ada.ipynb").write_text(json.dumps(filled(course, {"one": RIGHT})))
+    Path("in/bob.ipynb").write_text(json.dumps(course))  # untouched: there is nothing to grade
     Path("in/notes.txt").write_text("none")
     # The process that checks does not start: its Python is another program.
     monkeypatch.setattr(checking.sys, "executable", "/bin/false")
@@ -143,7 +180,13 @@ def test_if_nobody_could_be_graded_that_is_an_error_after_the_reports_are_writte
     assert "not graded: 'ada'\npassed over: 'notes.txt'\n" in said.out
     with open("grades.csv", newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [line["status"] for line in lines] == ["not graded", "not attempted", "not graded"]
+    assert [line["status"] for line in lines] == [
+        *("not graded", "not attempted"),
+        *("not attempted", "not attempted"),
+        "not graded",
+    ]
+    Path("in/ada.ipynb").unlink()
+    assert cli.main(["exercise", "grade", "in", "--unsafe"]) == 0
 
 
 def test_grading_without_walls_is_refused_unless_asked_for_and_says_what_it_means(

@@ -95,8 +95,8 @@ def grade_folder(
         started: called once, with the number of submissions.
         done: called when a submission has been graded.
     Raises:
-        ValueError: the folder holds no notebook, or none that names a chapter, or it lies where
-            answers can look.
+        ValueError: the folder holds no notebook, or, without a chapter, none that can be read or
+            none that names one; or it lies where answers can look.
     """
     need("IPython")
     isolation.refuse_shown(Path(folder))
@@ -151,6 +151,8 @@ def need(*packages: str) -> None:
 def _reference_path(exercises: Path, chapter: str | None, found: list[Submission]) -> Path:
     stems = sorted(path.stem for path in exercises.glob("[0-9][0-9]_*.ipynb"))
     if chapter is None:
+        if all(one.problem for one in found):
+            raise ValueError("; ".join(sorted({one.problem for one in found})))
         named = Counter(one.exercises for one in found if one.exercises in stems)
         if not named:
             raise ValueError(

@@ -6,18 +6,20 @@ import json
 import os
 import re
 import stat
+import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from pixeledu.course.notebook_shell import python_of
 from pixeledu.course.notebooks import mark_of, source_of
 
 _MOST_BYTES = 100_000_000  # of a notebook with its pictures, of which only the source is looked at
 _MOST_CELLS, _MOST_SOURCE = 1_000, 300_000  # cells and characters; a notebook has 30 and 20,000
 _MOST_CHARACTERS = 100_000  # of an answer, which has a few hundred
 _ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")  # browsers and mail programs add one
+# What binds a name at the start of a line, in a cell that is not plain Python.
+_BINDS = re.compile(r"^(?:>>> )?(?:def |class |(?=\w+ *=[^=]))(\w+)", re.MULTILINE)
 
 
 @dataclass
@@ -78,16 +80,18 @@ def submissions(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
 
     Returns:
         (student, path) for each, sorted; and all else that lies there, to be named: other files,
-        and what is hidden, such as the copies that Jupyter keeps in `.ipynb_checkpoints`.
+        what is hidden, such as the copies that Jupyter keeps in `.ipynb_checkpoints`, and folders
+        that cannot be read.
     Raises:
         ValueError: it is no folder, or there is no notebook.
+        OSError: there is no notebook, and a folder that cannot be read.
     """
     if not folder.is_dir():
         raise ValueError(f"FOLDER must be a folder with notebooks, got {folder}")
-    found, others = [], []
-    for root, folders, files in os.walk(folder):
+    found, others, unread = [], [], []
+    for root, folders, files in os.walk(folder, onerror=unread.append):
         inside = Path(root).relative_to(folder)
-        closed = [n for n in folders if n.startswith(".") or Path(root, n).is_symlink()]
+        closed = [n for n in folders if n.startswith(".") or os.path.islink(Path(root, n))]
         others += [f"{(inside / name).as_posix()}/" for name in closed]
         # A folder that is named like a notebook is somebody's hand-in, too.
         named = [n for n in folders if n.lower().endswith(_ENDINGS) and n not in closed]
@@ -97,8 +101,13 @@ def submissions(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
                 found.append((inside / name).as_posix())
             else:
                 others.append((inside / name).as_posix())
+    if unread and not found:
+        raise unread[0]
     if not found:
         raise ValueError(f"FOLDER must hold notebooks (*.ipynb), there is none in {folder}")
+    for error in unread:
+        inside = Path(error.filename or folder).relative_to(folder)
+        others.append(f"{inside.as_posix()}/ (cannot be read)")
     students = {name: re.sub(r"\.ipynb$", "", name, flags=re.IGNORECASE) for name in found}
     twice = Counter(students.values())
     return [
@@ -143,6 +152,8 @@ def _cells(whole: dict) -> list[dict]:
     if cells is None:
         cells = [one for sheet in whole["worksheets"] for one in sheet["cells"]]
     cells = [one for one in cells if isinstance(one, dict)]
+    if not cells:
+        raise ValueError("it has no cells")
     size = sum(len(source_of(one)) for one in cells)
     if len(cells) > _MOST_CELLS or size > _MOST_SOURCE:
         raise ValueError(
@@ -293,13 +304,14 @@ def _is_known(source: str, known: set[str], reference: Reference) -> bool:
 @functools.lru_cache(100)
 def _defined(source: str) -> set[str]:
     """The names that a cell binds at its top level, as far as that can be told."""
+    source = textwrap.dedent(source)
     try:
         if len(source) > _MOST_CHARACTERS:
             raise ValueError("not for the parser of this process")
-        source = re.sub(r"^\s*%%.*", "", source)  # a cell magic, such as %%time
-        body = ast.parse(python_of(source)).body
+        body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set(re.findall(r"^(?:def|class) (\w+)", source, re.MULTILINE))
+        # There are magics in it, perhaps. IPython, which could tell, reads a cell anew for each.
+        return set(_BINDS.findall(source))
     names = {s.name for s in body if isinstance(s, ast.FunctionDef | ast.ClassDef)}
     for statement in body:
         if isinstance(statement, ast.Assign):

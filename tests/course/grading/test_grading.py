@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from classes import PRINTED, RIGHT, WRONG, cell_of, chapter, filled, handed_out
+from IPython.core.inputtransformer2 import TransformerManager
 
 import pixeledu
 from pixeledu.course.grading import checker
@@ -361,6 +362,7 @@ def test_what_is_no_notebook_of_this_chapter_stops_nothing_and_passes_nothing(wo
     world.hand_in("truncated", json.dumps(right)[:-200])
     world.hand_in("empty", "")
     world.hand_in("list", "[1, 2]")
+    world.hand_in("nothing in it", '{"cells": []}')
     world.hand_in("deep", "[" * 100_000)
     world.hand_in("binary", bytes(range(256)))
     world.hand_in("no cells", "{}")
@@ -380,7 +382,7 @@ def test_what_is_no_notebook_of_this_chapter_stops_nothing_and_passes_nothing(wo
 
     grades = world.grade()
 
-    assert len(grades) == 12
+    assert len(grades) == 13
     for student, tasks in grades.items():
         status, message = tasks["one"]
         assert status == (NOT_ATTEMPTED if student == "odd cells" else FAILED), student
@@ -401,6 +403,11 @@ CELLS = {
     "await": "import asyncio\nawait asyncio.sleep(0)\n" + RIGHT,
     "source": RIGHT + "\nimport inspect\nassert 'cumsum' in inspect.getsource(NAME)",
     "script": f"@torch.jit.script\n{RIGHT}",
+    "what a shell says": "a = !ls\nb = %sx ls\nassert a.n == a.s == b.n == ''\n" + RIGHT,
+    "magics of Colab": "%shell ls\n%tensorflow_version 2.x\n" + RIGHT,
+    "files of Colab": "from google.colab import files\nfiles.download('mine')\n" + RIGHT,
+    "a module of Colab": "from google.colab.patches import cv2_imshow as show\nshow(1)\n" + RIGHT,
+    "import of Colab": "import google.colab\ngoogle.colab.drive.mount('/content')\n" + RIGHT,
     "%%bash": "%%bash\nexit 1",
 }
 
@@ -435,6 +442,60 @@ def test_an_answer_in_a_cell_below_its_stub_is_graded_and_a_note_says_so(world):
     (first, second) = world.graded.graded[0].notes
     assert "one: an added cell that defines its answer is graded" in first
     assert "1 added cells that define no answer are not graded" in second
+
+
+def test_an_added_cell_defines_its_answer_whatever_else_stands_in_it(world):
+    out = handed_out(chapter("one"), world.exercises)
+    right = RIGHT.replace("NAME", "one")
+    added = {
+        "a magic": "%matplotlib inline\n" + right,
+        "a cell magic": "%%time\n" + right,
+        "indented": textwrap.indent(right, "    "),
+        "prompts": ">>> " + right.replace("\n", "\n... "),
+        "assigned": "files = !ls\none = lambda x: x.cumsum(1) - x",
+        "put away": f"'''\n{right}\n'''",
+        "called": "!ls\none(torch.ones(1, 2))\none == 3",
+    }
+    for student, source in added.items():
+        notebook = json.loads(json.dumps(out))
+        notebook["cells"].append({"cell_type": "code", "metadata": {}, "source": source})
+        world.hand_in(student, notebook)
+    grades = world.grade()
+    passed = {student for student, tasks in grades.items() if tasks["one"][0] == PASSED}
+    others = {tasks["one"][0] for student, tasks in grades.items() if student not in passed}
+    assert set(added) - passed == {"put away", "called"}
+    assert others == {NOT_ATTEMPTED}
+
+
+def test_a_flood_of_magics_stops_nobody_else_and_fails_the_answer_that_it_stands_in(
+    world, monkeypatch
+):
+    out = handed_out(chapter("one", "two"), world.exercises)
+    right = filled(out, {"one": RIGHT, "two": RIGHT})
+    world.hand_in("ada", right)
+    floods = [line * 600 for line in ("!a\n", "%a\n", "a?\n", "x = !a\n")]
+    added = [*floods, *(["!a\n" * 490] * 150)]
+    eve = json.loads(json.dumps(right))
+    eve["cells"] += [{"cell_type": "code", "metadata": {}, "source": source} for source in added]
+    world.hand_in("eve", eve)
+    bare = json.loads(json.dumps(eve))
+    for cell in bare["cells"]:
+        cell["metadata"] = {}
+    world.hand_in("bare", bare)
+    world.hand_in("fay", filled(out, {"one": "!a\n" * 600 + RIGHT, "two": RIGHT}))
+    read = []  # here, before anybody is graded, and not by the process of an answer
+    monkeypatch.setattr(TransformerManager, "transform_cell", lambda *cell: read.append(cell))
+
+    grades = world.grade()
+
+    assert not read
+    for student in ("ada", "eve"):
+        assert {status for status, _ in grades[student].values()} == {PASSED}
+    assert grades["fay"]["two"] == (PASSED, "")
+    status, message = grades["fay"]["one"]
+    assert status == FAILED
+    assert message.startswith("RuntimeError: a cell may have at most 100 magics")
+    assert "154 added cells" in world.graded.graded[2].notes[0]
 
 
 def test_an_error_of_the_right_kind_from_the_wrong_place_is_no_missing_answer(world):
@@ -474,6 +535,38 @@ def test_every_file_of_the_folder_is_graded_or_named(world):
     assert set(grades) == {"ada.IPYNB", "ada.ipynb", "bob.ipynb.txt", "cyd", "dan.ipynb.json"}
     assert all(tasks["one"][0] == PASSED for tasks in grades.values())
     assert world.graded.passed_over == (".ipynb_checkpoints/", "fay.zip", "inner/read me.md")
+
+
+FIND = """
+import sys
+from pathlib import Path
+from pixeledu.course.grading.submissions import submissions
+try:
+    print(submissions(Path(sys.argv[1])))
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_folder_that_cannot_be_read_is_named(world):
+    for name in ("ada.ipynb", "bob/hand in.ipynb", "eve/inner/mine.ipynb"):
+        (world.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (world.folder / name).write_text("{}")
+    (world.folder / "bob").chmod(0)
+    (world.folder / "eve").chmod(0o444)  # its names can be read, and nothing else
+
+    def find(folder: Path) -> str:
+        command = [*ORDINARY, *ALONE, sys.executable, "-c", FIND, folder]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    said = find(world.folder)
+    assert "[('ada'," in said
+    assert said.endswith("['bob/ (cannot be read)', 'eve/inner/ (cannot be read)'])\n")
+    assert "Permission denied" in find(world.folder / "bob")
+    (world.folder / "ada.ipynb").unlink()
+    assert "Permission denied" in find(world.folder)
+    for name in ("bob", "eve"):
+        (world.folder / name).chmod(0o700)
 
 
 def test_large_pictures_are_no_hindrance_and_a_flood_of_cells_is_refused_at_once(world):
