@@ -67,7 +67,11 @@ class Decoder:
             self.number = 2 * self.number + self._bit()
 
     def read(self, edges: Sequence[int]) -> int:
-        """Return which of the parts [edges[v], edges[v + 1]) was written."""
+        """Return which of the parts [edges[v], edges[v + 1]) was written.
+
+        Raises:
+            EOFError: the code has ended; so many values of these parts were never written.
+        """
         length, total = self.high - self.low, edges[-1]
         at = ((self.number - self.low + 1) * total - 1) // length
         value = bisect_right(edges, at) - 1
@@ -88,4 +92,8 @@ class Decoder:
     def _bit(self) -> int:
         byte, bit = divmod(self.place, 8)
         self.place += 1
-        return self.code[byte] >> (7 - bit) & 1 if byte < len(self.code) else 0
+        if byte < len(self.code):
+            return self.code[byte] >> (7 - bit) & 1
+        if self.place > 8 * len(self.code) + _BITS:  # a reader is at most so far ahead
+            raise EOFError("the code ends before all values are read")
+        return 0

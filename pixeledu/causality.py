@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checks import device_of, logits_of, whole_number, wrong
+from pixeledu.checks import device_of, finite, logits_of, whole_number, wrong
 from pixeledu.conditions import check_conditions, random_conditions, repeated
 from pixeledu.reports import CausalityReport
 
@@ -53,7 +53,7 @@ def check_causality(
         The report; `str(report)` draws it.
     Raises:
         ValueError: the output has another shape, or two equal calls gave different results.
-        FloatingPointError: the output holds NaN.
+        FloatingPointError: the output holds NaN or infinity.
     """
     sizes = {"channels": channels, "height": height, "width": width, "repeats": repeats}
     for name, value in sizes.items():
@@ -74,8 +74,7 @@ def check_causality(
         depends = random_conditions(function, shape, given, generator)
         depends = {name: x.to(device) for name, x in depends.items()}
         for some in torch.arange(places, device="cpu").split(_CHUNK):
-            together = repeated(depends, len(some))
-            calls = partial(function, **together)
+            calls = partial(function, **repeated(depends, len(some)))
             changed[some] |= _changes(calls, image.to(device), some, shift[some], levels)
     return CausalityReport.of(changed.view(*shape, *shape))
 
@@ -91,9 +90,7 @@ def _changes(
     flat[each, places] = (flat[each, places] + shift.to(flat.device)) % levels
 
     each = (logits_of(function, x, levels, "function") for x in (before, before, after))
-    first, again, other = each
-    if first.isnan().any():
-        raise FloatingPointError("the logits of function hold NaN: its weights are broken")
+    first, again, other = (finite("function", logits) for logits in each)
     if not torch.equal(first, again):
         raise ValueError(
             "function must give the same result for the same images, and it does not; "

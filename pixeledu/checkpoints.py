@@ -35,7 +35,8 @@ def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
         model: a model with a `config` that `build_model` can rebuild it from, compiled or not.
         info: facts to keep beside the weights, anything JSON can hold; see `read_info`.
     Raises:
-        ValueError: the model has no `config`, or `info` is not JSON-able or uses a taken name.
+        ValueError: the model has no `config`, or its weights are not all of one type, or `info` is
+            not JSON-able or uses a taken name.
         FloatingPointError: a weight is infinite or not a number.
         OSError: the file cannot be written (a full disk, say); what was there before is kept.
 
@@ -45,6 +46,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **info) -> None:
     """
     checked_path("path", path)
     config = config_of(model)
+    refuse_mixed_types(model)
     refuse_broken_weights(model, f"{path} was not written")
     info = checked_info(info, taken=("kind", "config", "sha256"))
     info |= {"kind": "model", "config": config}
@@ -155,6 +157,14 @@ def checked_info(info: dict, taken: Iterable[str]) -> dict:
             f"info must use names of its own, got {', '.join(info)}; taken are {', '.join(taken)}"
         )
     return info
+
+
+def refuse_mixed_types(model: nn.Module) -> None:
+    """Raise ValueError unless all weights are of one type that `load_checkpoint` can give a model."""
+    dtypes = {weight.dtype for weight in model.parameters()}
+    if len(dtypes) > 1 or not dtypes <= set(DTYPES.values()):
+        came = ", ".join(sorted(map(str, dtypes)))
+        raise ValueError(f"model must have weights of one floating type to be saved, got {came}")
 
 
 def refuse_broken_weights(model: nn.Module, consequence: str) -> None:

@@ -128,15 +128,29 @@ def checked_condition(condition: Tensor | None, x: Tensor, features: int) -> Ten
 
 
 def called(name: str, model, x: Tensor, **conditions: Tensor):
-    """Call a model, anybody's, and say what it was given where it cannot take that."""
+    """Call a model, anybody's; say what it was given, or gave, where that is nothing to work with."""
     try:
-        return model(x, **conditions)
-    except torch.OutOfMemoryError:
+        output = model(x, **conditions)
+    except (torch.OutOfMemoryError, MemoryError, OSError):  # not the model's fault
         raise
-    except (RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:
         kind = "float input for a gradient" if x.is_floating_point() else "integer images"
-        text = f"{name} must accept {kind}, (B, features or channels, H, W) = {tuple(x.shape)}"
-        raise ValueError(f"{text}; it said: {error}".split("\n")[0]) from error
+        kind = f"{kind}, (B, features or channels, H, W) = {tuple(x.shape)}"
+        text = f"{name} must accept {kind}; it said: {type(error).__name__}: {error}"
+        raise ValueError(text.split("\n")[0].rstrip(": ")) from error
+    if isinstance(output, Tensor):
+        if not output.is_floating_point() or output.layout != torch.strided or output.is_meta:
+            came = f"{output.dtype} ({output.layout}, on {output.device})"
+            raise ValueError(f"{name} must return a dense tensor of floats, got {came}")
+        output = output.to(x.device)
+    return output
+
+
+def finite(name: str, logits: Tensor) -> Tensor:
+    """Accept logits that give probabilities; -inf at a level, not at all of them, gives it 0."""
+    if logits.numel() and not logits.amax(1).isfinite().all():
+        raise FloatingPointError(f"{name} returns NaN or infinity: its weights are broken")
+    return logits
 
 
 def logits_of(model, images: Tensor, levels: int, name: str = "model", **conditions) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from pixeledu import __version__
 from pixeledu.arithmetic_coding import Decoder, Encoder
-from pixeledu.checks import checked_images, checked_model, wrong
+from pixeledu.checks import checked_images, checked_model, finite, wrong
 from pixeledu.conditions import checked_labels
 from pixeledu.fast.threads import at_most
 from pixeledu.files import header_and_rest, with_header
@@ -33,6 +33,7 @@ from pixeledu.models import AutoregressiveModel
 TOGETHER = 64  # images coded side by side
 # The frequencies of all levels add up to about as much: what a float32 tells apart.
 PRECISION = 2**24
+MOST_VALUES = 2**33  # in one file: more than anybody waits for
 _MAGIC = b"PXC1"
 
 
@@ -48,7 +49,7 @@ def compress(model: AutoregressiveModel, images: Tensor, labels: Tensor | None =
         The content of a file for `decompress`.
     Raises:
         ValueError: the model cannot read the images, or has a guide, or the labels do not fit.
-        FloatingPointError: the logits of the model hold NaN.
+        FloatingPointError: the logits of the model hold NaN or infinity.
     Source: Witten, Neal and Cleary 1987, "Arithmetic coding for data compression".
     """
     _refuse_a_guide(model)
@@ -93,8 +94,22 @@ def decompress(model: AutoregressiveModel, data: bytes) -> Tensor:
                 f"the file was written with {name} {header.get(name)!r}, and here it is {ours!r}: "
                 f"only the same can read it"
             )
-    count, channels, height, width = _shape_of(header, model)
-    decoder = Decoder(code)
+    shape = _shape_of(header, model, len(code))
+    try:
+        images = _decoded(model, Decoder(code), shape)
+    except EOFError:
+        images = None
+    if images is None or _sha256([images]) != header.get("images"):
+        raise ValueError(
+            "the file cannot be read on this machine: it computes other probabilities than the one "
+            "that wrote it, or the file was changed since"
+        )
+    return images
+
+
+def _decoded(model: AutoregressiveModel, decoder: Decoder, shape: list[int]) -> Tensor:
+    """Read images of a shape (N, C, H, W), each value given those before it."""
+    count, channels, height, width = shape
     parts = [torch.zeros(0, channels, height, width, dtype=torch.uint8)]
     for start in range(0, count, TOGETHER):
         n = min(TOGETHER, count - start)
@@ -107,13 +122,7 @@ def decompress(model: AutoregressiveModel, data: bytes) -> Tensor:
             images[:, colour, row, column] = values
             put(values)
         parts.append(images)
-    images = torch.cat(parts)
-    if _sha256([images]) != header.get("images"):
-        raise ValueError(
-            "the file cannot be read on this machine: it computes other probabilities than the one "
-            "that wrote it"
-        )
-    return images
+    return torch.cat(parts)
 
 
 @torch.inference_mode()
@@ -151,9 +160,8 @@ def _walk(
 
 def _frequencies(logits: Tensor) -> list[list[int]]:
     """Turn logits (n, levels) into whole numbers, summed up: n lists from 0 to about `PRECISION`."""
-    probabilities = torch.softmax(logits.double().cpu(), dim=1).numpy()  # (n, levels)
-    if np.isnan(probabilities).any():
-        raise FloatingPointError("the logits of the model hold NaN: its weights are broken")
+    logits = finite("model", logits.double().cpu())
+    probabilities = torch.softmax(logits, dim=1).numpy()  # (n, levels)
     levels = probabilities.shape[1]
     # Every level keeps at least one part: what is improbable can be written too.
     parts = np.floor(probabilities * (PRECISION - levels)).astype(np.int64) + 1
@@ -201,11 +209,19 @@ def _parts_of(data: bytes) -> tuple[dict, bytes]:
         raise ValueError(f"the file is damaged: {error}") from error
 
 
-def _shape_of(header: dict, model: AutoregressiveModel) -> list[int]:
+def _shape_of(header: dict, model: AutoregressiveModel, code: int) -> list[int]:
+    """The shape of the images in a file, if a code of so many bytes can hold them."""
     shape = header.get("shape")
     right = isinstance(shape, list) and len(shape) == 4 and all(type(n) is int for n in shape)
     if not right or min(shape) < 0 or shape[1] != model.channels or 0 in shape[2:]:
         raise ValueError(f"the file is damaged: its images have the shape {shape!r}")
-    if math.prod(shape) > 2**33:
-        raise ValueError(f"the file is damaged: it claims {math.prod(shape)} values")
+    # Of at most P = PRECISION parts every other level keeps one, so even the surest value has at most
+    # 1 - (levels - 1) / P of them. It costs -log2 of that, more than (levels - 1) / P bits: 1.44 times
+    # as much, and the coder's rounding takes less than a fiftieth of it away.
+    most = min(8 * code * PRECISION // (model.levels - 1), MOST_VALUES)
+    if math.prod(shape) > most:
+        raise ValueError(
+            f"the file is damaged: it claims {math.prod(shape)} values, and its code of {code} bytes "
+            f"holds {most} at most"
+        )
     return shape

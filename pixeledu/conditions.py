@@ -75,9 +75,7 @@ class Condition(nn.Module):
         if factor is None:
             return
         if guide is None:
-            raise ValueError(
-                f"guide is needed: the model draws from an image {factor} times smaller"
-            )
+            raise ValueError(f"guide is needed: the model draws from images {factor} times smaller")
         expected = (batch, self.channels, height / factor, width / factor)
         if tuple(checked_images(self, guide, "guide").shape) != expected:
             sides = f"(B, C, H / {factor}, W / {factor}), for these images {expected}"

@@ -31,13 +31,16 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     """Write a file so that at every moment the old content or the new one is there, whole.
 
     Raises:
-        OSError: it cannot be written; the old content and no other file is left.
+        OSError: it cannot be written, or `path` is a folder, a device or a pipe; the old content and
+            no other file is left.
     """
     path = Path(path)
     if not path.name:
         raise wrong("path", "name a file", path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.exists() and not path.is_file():  # a device, say: it would be replaced
+            raise OSError(errno.EINVAL, "there is something that is no regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             file.write(content)
@@ -112,7 +115,8 @@ def only_user_of(folder: Path, doing: str) -> Iterator[None]:
     """Refuse a second process in the folder; the system lets go when the first one dies.
 
     Raises:
-        OSError: there is one. It is said to be `doing` something there.
+        OSError: there is one, which is said to be `doing` something there; or the folder cannot be
+            locked.
     """
     lock = FileLock(folder / LOCK)
     try:
@@ -121,6 +125,12 @@ def only_user_of(folder: Path, doing: str) -> Iterator[None]:
         raise OSError(
             errno.EAGAIN,
             f"another process is {doing} in {folder}: wait for it, or choose another folder",
+        ) from error
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{folder / LOCK} cannot be locked: {error.strerror or error}. Move it away, or choose "
+            f"another folder",
         ) from error
     except NotImplementedError:  # some network drives know no locks
         pass

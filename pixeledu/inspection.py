@@ -8,7 +8,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from pixeledu.checks import called, checked_logits, whole_number, wrong
+from pixeledu.checks import called, checked_logits, finite, whole_number, wrong
 from pixeledu.conditions import check_conditions, random_conditions, repeated
 from pixeledu.masks import group_slices
 
@@ -48,7 +48,7 @@ def receptive_field(
     Raises:
         ValueError: the pixel lies outside the image, the output is not of the size of the input, or
             no gradient reaches the input.
-        FloatingPointError: the output holds NaN.
+        FloatingPointError: the output holds NaN or infinity.
     Source: Luo et al. 2016, "Understanding the effective receptive field".
     """
     whole_number("height", height)
@@ -125,16 +125,13 @@ def _input_features(model: nn.Module) -> int:
 
 def _run(probe: nn.Module, x: Tensor, conditions: dict[str, Tensor]) -> Tensor:
     output = called("model", probe, x, **conditions)
-    are_features = isinstance(output, Tensor) and output.dim() == 4
-    if not are_features and hasattr(probe, "levels") and hasattr(probe, "channels"):
-        checked_logits(output, x, probe.levels)
     shape = tuple(output.shape) if isinstance(output, Tensor) else ()
+    if len(shape) != 4 and hasattr(probe, "levels") and hasattr(probe, "channels"):
+        checked_logits(output, x, probe.levels)
     if len(shape) not in (4, 5) or (shape[0], *shape[-2:]) != (len(x), *x.shape[2:]):
         expected = "(B, levels, C, H, W) or (B, F, H, W), of the size of what it reads"
         raise wrong("model", f"return {expected}, {tuple(x.shape)}", output)
-    if output.isnan().any():
-        raise FloatingPointError("the model returns NaN: its weights are broken")
-    return output
+    return finite("model", output)
 
 
 def _colour_of(model: nn.Module, output: Tensor, channel: int) -> Tensor:

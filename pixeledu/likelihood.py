@@ -40,7 +40,7 @@ def nats(
     Raises:
         ValueError: the images are not of the model's shape, type or range, labels or guide do not
             fit, or the logits have another shape.
-        FloatingPointError: the model's logits hold NaN.
+        FloatingPointError: the model's logits hold NaN or infinity.
     Source: van den Oord et al. 2016, section 5.1 (MNIST is reported so).
     """
     _check(model, images, labels, guide, batch_size)
@@ -81,7 +81,6 @@ def class_nats(
 
 
 def _check(model, images, labels, guide, batch_size) -> None:
-    """Check the arguments of `nats`."""
     checked_images(checked_model(model), images)
     whole_number("batch_size", batch_size, most=math.inf)
     check_conditions(model, labels, guide, len(images))
@@ -109,7 +108,7 @@ def _nats_of_batch(
     losses = F.cross_entropy(logits.float(), images.long(), reduction="none")  # (B, C, H, W)
     values = losses.flatten(1).sum(1).cpu()  # (B,)
     if values.isnan().any():
-        raise FloatingPointError("the logits of the model hold NaN: its weights are broken")
+        raise FloatingPointError("the model's logits hold NaN or infinity: its weights are broken")
     return values
 
 

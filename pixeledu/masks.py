@@ -8,7 +8,7 @@ R then G then B inside a pixel) and nothing else. The mask says so with one numb
 import torch
 from torch import Tensor
 
-from pixeledu.checks import LARGEST, whole_number, wrong
+from pixeledu.checks import LARGEST, one_of, whole_number, wrong
 
 
 def colour_groups(features: int, channels: int, gates: int = 1) -> Tensor:
@@ -86,8 +86,7 @@ def causal_mask(
     Source: van den Oord et al. 2016, section 3.4 and figure 2.
     """
     height, width = kernel_shape(kernel_size)
-    if not isinstance(mask_type, str) or mask_type not in ("A", "B"):
-        raise wrong("mask_type", 'be "A" or "B"', mask_type)
+    one_of("mask_type", mask_type, "A", "B")
     whole_number("in_features", in_features)
     whole_number("out_features", out_features)
     source = colour_groups(in_features, channels)[None, :]  # (1, in)

@@ -47,9 +47,7 @@ class AutoregressiveModel(nn.Module):
     ):
         super().__init__()
         self.channels = whole_number("channels", channels)
-        self.levels = whole_number("levels", levels, least=2)
-        if levels > 256:
-            raise wrong("levels", "be 2 to 256 (images are stored as bytes)", levels)
+        self.levels = whole_number("levels", levels, least=2, most=256)  # stored as bytes
         self.hidden = whole_number("hidden", hidden, most=_LARGEST)
         whole_number("layers", layers, least=0, most=_LARGEST)
         one_of("output", output, *OUTPUTS)
@@ -220,9 +218,8 @@ class PixelRNN(ResidualModel):
         super().__init__(_CELLS[cell], channels, levels, hidden, layers, **options)
 
     def _block(self) -> nn.Module:
-        return RecurrentBlock(
-            self._cell, self.hidden, self.channels, self.condition_features, self.dropout
-        )
+        condition, dropout = self.condition_features, self.dropout
+        return RecurrentBlock(self._cell, self.hidden, self.channels, condition, dropout)
 
 
 _CELLS = {"row": "row-lstm", "diagonal": "diagonal-bilstm"}

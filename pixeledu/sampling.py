@@ -6,6 +6,7 @@ the arithmetic of a single forward pass. Both use the same random numbers and dr
 On a GPU the rows of the cached one can be replayed from a recording.
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -114,8 +115,7 @@ class Drawing:
         )
         self.temperature = checks.number("temperature", temperature, zero=False)
         if generator is not None and not isinstance(getattr(generator, "device", 0), torch.device):
-            expected = "be a torch.Generator, a SharedNoise or None"
-            raise checks.wrong("generator", expected, generator)
+            raise checks.wrong("generator", "be a torch.Generator, SharedNoise or None", generator)
         self.generator = generator
         self.device = checks.device_of(model)
         self.labels = self.guide = self.images = self.known = None
@@ -149,8 +149,7 @@ class Drawing:
 
     def run(self, method: str, progress: bool = False, watch: Callable | None = None) -> Tensor:
         """Draw all values in order; `watch` is called with the (n, levels) probabilities of each."""
-        if not isinstance(method, str) or method not in ("cached", "naive", "replayed"):
-            raise checks.wrong("method", 'be "cached", "naive" or "replayed"', method)
+        checks.one_of("method", method, "cached", "naive", "replayed")
         checks.one_of("progress", progress, True, False)
         if method != "naive" and not hasattr(self.model, "condition"):
             expected = 'be one of this package\'s models, or method be "naive"'
@@ -183,7 +182,7 @@ class Drawing:
     def _draw(self, draw_row: Callable[..., Tensor], progress: bool) -> Tensor:
         images = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
         rows = range(self.shape[2])
-        if progress:
+        if progress and sys.stderr is not None:
             from tqdm.auto import tqdm
 
             rows = tqdm(rows, desc="rows", leave=False)

@@ -1,8 +1,10 @@
 """The standard streams of a process, any of which may be closed, or unable to show a character."""
 
 import contextlib
+import io
 import os
 import sys
+from collections.abc import Iterator
 
 
 def stderr_is_terminal() -> bool:
@@ -29,10 +31,33 @@ def open_missing_streams() -> None:
             setattr(sys, name, stream)
 
 
+@contextlib.contextmanager
+def closed_ones_lead_nowhere() -> Iterator[None]:
+    """Let what is printed vanish for a while where stdout or stderr is closed or not there.
+
+    Where there is none, `print` would write what is meant for stderr to stdout.
+    """
+    with contextlib.ExitStack() as replaced:
+        for name, redirect in (
+            ("stdout", contextlib.redirect_stdout),
+            ("stderr", contextlib.redirect_stderr),
+        ):
+            stream = getattr(sys, name)
+            if stream is None or getattr(stream, "closed", False):
+                replaced.enter_context(redirect(io.StringIO()))
+        yield
+
+
 def make_safe_to_print() -> None:
     """Let stdout write an escape (`\\u017e`) for a character that its encoding has not."""
     with contextlib.suppress(AttributeError):  # it is no text file of Python's
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def complain(text: str) -> None:
+    """Print a line to stderr, if it can be written to: a complaint that fails hides its cause."""
+    with contextlib.suppress(OSError), closed_ones_lead_nowhere():
+        print(text, file=sys.stderr)
 
 
 def lead_stdout_nowhere() -> None:

@@ -4,12 +4,13 @@ The facts and a checksum over everything stand as one JSON text in the file's he
 read first, and whoever opens a file can refuse what it announces before any of it is loaded.
 """
 
+import contextlib
 import errno
 import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -99,10 +100,13 @@ def part_of(tensors: dict, prefix: str) -> dict:
     }
 
 
-def _opened(path: str | Path) -> BinaryIO:
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file, and name it in every error of reading it."""
     try:
         # Opened once: another process may replace the file at any moment.
-        return open(path, "rb")
+        with open(path, "rb") as file:
+            yield file
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -10,7 +10,6 @@ with the options it takes (from `arguments`) above the functions that carry them
 import contextlib
 import os
 import signal
-import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,19 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
     answers = owns_process and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if answers:  # else Ctrl-C is ignored, as in a job that runs in the background
         signal.signal(signal.SIGINT, _end_at_once)
+    from pixeledu import streams
+
     if owns_process:
-        from pixeledu.streams import make_safe_to_print, open_missing_streams
-
-        open_missing_streams()
-        make_safe_to_print()
+        streams.open_missing_streams()
+        streams.make_safe_to_print()
     try:
-        from pixeledu.cli.running import run  # loads torch: a second in which Ctrl-C may come
+        with streams.closed_ones_lead_nowhere():
+            from pixeledu.cli.running import run  # loads torch: a second in which Ctrl-C may come
 
-        if answers:  # from now on there may be something to bring to a good end
-            signal.signal(signal.SIGINT, _raise_once)
-        return run(arguments)
+            if answers:  # from now on there may be something to bring to a good end
+                signal.signal(signal.SIGINT, _raise_once)
+            return run(arguments)
     except KeyboardInterrupt:  # a library has let it pass, or this was called by a program
-        print("\npixeledu: stopped", file=sys.stderr)
+        streams.complain("\npixeledu: stopped")
         return 130
     finally:
         if answers:  # what is left to do is to end, and nothing shall disturb that

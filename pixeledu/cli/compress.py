@@ -91,7 +91,11 @@ def _from_png(model: AutoregressiveModel, options: argparse.Namespace) -> Tensor
 
 def _decompress(options: argparse.Namespace) -> None:
     model = load_checkpoint(checkpoint_of(options))
-    images = decompress(model, Path(options.file).read_bytes())
+    data = Path(options.file).read_bytes()
+    try:
+        images = decompress(model, data)
+    except ValueError as error:
+        raise ValueError(f"{options.file} cannot be decompressed: {error}") from error
     if options.out.lower().endswith(".npy"):
         content = io.BytesIO()
         np.save(content, images.numpy(), allow_pickle=False)

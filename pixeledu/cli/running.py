@@ -10,7 +10,7 @@ import torch
 
 from pixeledu.cli.parser import parser
 from pixeledu.fast.memory import keep_freed_memory
-from pixeledu.streams import lead_stdout_nowhere
+from pixeledu.streams import complain, lead_stdout_nowhere
 from pixeledu.training.processes import (
     SINGLE,
     LeaderFailed,
@@ -34,8 +34,7 @@ def run(arguments: list[str] | None = None) -> int:
             with _silent_unless_leader(group, contextlib.redirect_stderr):
                 options = parser().parse_args(arguments)
             _run(options, group)
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except LeaderFailed:  # it has said why
         return 2
     except KeyboardInterrupt:
@@ -67,7 +66,7 @@ def _silent_unless_leader(group: ProcessGroup, redirect) -> contextlib.AbstractC
 
 def _complain(group: ProcessGroup, text: str) -> None:
     if group.first_to_say(text):
-        print(text, file=sys.stderr)
+        complain(text)
 
 
 def _one_line(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -75,8 +77,7 @@ def prepare_images(
         raise ValueError(f"size must be at most {LARGE} pixels in all, got {height}x{width}")
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 (grey) or 3 (colours), got {channels!r}")
-    if not 2 <= whole_number("levels", levels) <= 256:
-        raise ValueError(f"levels must be 2 to 256, what a byte holds, got {levels}")
+    whole_number("levels", levels, least=2, most=256)  # what a byte holds
     imported("PIL.Image", "pillow")
     folder, out = Path(folder), Path(out)
     if out.resolve().is_relative_to(folder.resolve()):
@@ -92,7 +93,7 @@ def prepare_images(
         "size": [height, width],
         "channels": channels,
         "levels": levels,
-        "pictures": sha256(json.dumps(names).encode()).hexdigest(),
+        "pictures": _sha256_of(names, "NFC"),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -101,11 +102,11 @@ def prepare_images(
     with only_user_of(out, "preparing a set"):
         if (out / SET).is_file():
             facts = read_facts(out)
-            _refuse_another(out, facts["settings"], settings)
-            _refuse_replaced(folder, out)
+            _refuse_another(out, facts["settings"], settings, names)
+            _refuse_replaced(folder, names, out)
             return facts
-        work = _Work(out, (channels, height, width), settings)
-        _refuse_replaced(folder, out)
+        work = _Work(out, (channels, height, width), settings, names)
+        _refuse_replaced(folder, names, out)
         _read_all(folder, names, work, progress)
         return work.finish(len(names), others)
 
@@ -122,15 +123,16 @@ def in_words(others: dict[str, int]) -> str:
     return ", ".join(f"{ending} ({count})" for ending, count in others.items())
 
 
-def _refuse_replaced(folder: Path, out: Path) -> None:
+def _refuse_replaced(folder: Path, names: list[str], out: Path) -> None:
     """Raise ValueError if a picture is no longer what it was when it was read."""
-    lines = (line for line in islice(_lines(out / INDEX), 1, None) if "sha256" in line)
+    # The lines have the order of the names, whose accents may be written in another way now.
+    pairs = zip(islice(_lines(out / INDEX), 1, None), names, strict=False)
+    lines = ((name, line["sha256"]) for line, name in pairs if "sha256" in line)
     replaced = []
     with ThreadPoolExecutor() as pool:
         while some := list(islice(lines, CHUNK)):
-            now = pool.map(sha256_of_file, [folder / line["file"] for line in some])
-            pairs = zip(some, now, strict=True)
-            replaced += [line["file"] for line, it in pairs if line["sha256"] != it]
+            now = pool.map(sha256_of_file, [folder / name for name, _ in some])
+            replaced += [name for (name, then), it in zip(some, now, strict=True) if then != it]
     if replaced:
         raise ValueError(
             f"{out} holds another set, made with other pictures: {len(replaced)} have been replaced "
@@ -145,12 +147,13 @@ def _read_all(folder: Path, names: list[str], work: "_Work", progress: bool) -> 
         image = read_picture(path, shape=work.shape, levels=work.settings["levels"])
         return image, sha256_of_file(path)
 
+    shown = progress and sys.stderr is not None
     chunk = max(1, min(CHUNK, CHUNK_BYTES // prod(work.shape)))
     with (
         catch_warnings(action="ignore"),  # of what is odd in a picture that can be read
         large_buffers_given_back(),
         ThreadPoolExecutor() as pool,
-        tqdm(total=len(names), initial=work.done, unit="picture", disable=not progress) as bar,
+        tqdm(total=len(names), initial=work.done, unit="picture", disable=not shown) as bar,
     ):
         for start in range(work.done, len(names), chunk):
             some = names[start : start + chunk]
@@ -173,7 +176,7 @@ class _Work:
     `set.json` nobody takes the folder for a set.
     """
 
-    def __init__(self, out: Path, shape: tuple[int, int, int], settings: dict):
+    def __init__(self, out: Path, shape: tuple[int, int, int], settings: dict, names: list[str]):
         self.out, self.shape, self.settings = out, shape, settings
         self.images, self.index = out / IMAGES, out / INDEX
         self.done = self.rows = 0  # pictures that were done before, and images there are
@@ -182,15 +185,15 @@ class _Work:
             if self.images.exists():
                 raise ValueError(f"{out} holds {IMAGES} but no {INDEX}: choose another folder")
             write_atomically(self.index, _text([settings]))
-        self._go_on()
+        self._go_on(names)
 
-    def _go_on(self) -> None:
+    def _go_on(self, names: list[str]) -> None:
         """Count what has been done, and cut off what a stop has left behind that."""
         lines = _lines(self.index)
         first = next(lines, {})
         if first.keys() != self.settings.keys():
             raise ValueError(f"{self.index} is no index of an image set: choose another folder")
-        _refuse_another(self.out, first, self.settings)
+        _refuse_another(self.out, first, self.settings, names)
         for line in lines:
             self.done += 1
             self.rows += "row" in line
@@ -261,18 +264,28 @@ def _lines(index: Path) -> Iterator[dict]:
                 raise ValueError(f"{index} is no index of an image set: {error}") from error
 
 
-def _refuse_another(out: Path, then: dict, now: dict) -> None:
+def _refuse_another(out: Path, then: dict, now: dict, names: list[str]) -> None:
     """Raise ValueError if what is there was begun with other settings, or from other pictures."""
+    different = [name for name, value in now.items() if then.get(name) != value]
+    # An older set holds the names as its system wrote their accents.
+    if then.get("pictures") in [_sha256_of(names, form) for form in (None, "NFD")]:
+        different = [name for name in different if name != "pictures"]
     differences = [
-        "other pictures" if name == "pictures" else f"{name} {then.get(name)} and not {value}"
-        for name, value in now.items()
-        if then.get(name) != value
+        "other pictures" if name == "pictures" else f"{name} {then.get(name)} and not {now[name]}"
+        for name in different
     ]
     if differences:
         raise ValueError(
             f"{out} holds another set, made with {', '.join(differences)}: choose another folder, "
             f"or delete this one"
         )
+
+
+def _sha256_of(names: list[str], form: str | None) -> str:
+    """Return the SHA-256 of names, in one of Unicode's normal forms or as they are written."""
+    if form is not None:
+        names = [unicodedata.normalize(form, name) for name in names]
+    return sha256(json.dumps(names).encode()).hexdigest()
 
 
 def _text(lines: list[dict]) -> bytes:

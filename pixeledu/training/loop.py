@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from pixeledu.checkpoints import LAST, give_weights
 from pixeledu.checks import (
     checked_images,
-    checked_logits,
     checked_model,
+    logits_of,
     number,
     one_of,
     said,
@@ -116,7 +116,8 @@ def fit(
         The records of all epochs, those of earlier parts of a resumed run included.
     Raises:
         ValueError: an argument is out of range, the images do not fit the model, or the folder
-            holds another run. Nothing has been trained or written then.
+            holds another run: nothing has been trained or written then. Or the model fails, or
+            what it returns is not logits with a gradient.
         FloatingPointError: the loss became infinite or NaN; the model gets back the averaged
             weights of its best epoch, or those it came with, and no checkpoint is touched.
         OSError: a file could not be written; the last good checkpoint is kept.
@@ -124,8 +125,8 @@ def fit(
     """
     group = current_group()
     given, model = model, getattr(model, "_orig_mod", model)  # where a compiled one keeps the plain
-    if next(checked_model(model).parameters(), None) is None:
-        raise ValueError("model must have parameters to train, and it has none")
+    if not any(weight.requires_grad for weight in checked_model(model).parameters()):
+        raise ValueError("model must have parameters to train, and it has none, or all are frozen")
     labels, valid_labels = _labels_of(model, train, "train"), _labels_of(model, valid, "valid")
     train, valid = _checked_images(model, train, valid)
     if not isinstance(precision, str) or precision not in PRECISIONS:
@@ -212,8 +213,13 @@ def fit(
 
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 # - log p(x) / (C·H·W), averaged over these images
-                logits = checked_logits(forward(images, **depends), images, model.levels)
+                logits = logits_of(forward, images, model.levels, **depends)
                 loss = F.cross_entropy(logits, images.long())
+            if not loss.requires_grad:
+                raise ValueError(
+                    "model must return logits with a gradient for its weights, got detached ones: "
+                    "look for detach(), .data and torch.no_grad()"
+                )
             optimizer.zero_grad()
             loss.backward()
             loss = group.mean(loss, model.parameters(), share)  # over the batch; gradients as well

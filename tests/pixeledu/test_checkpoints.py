@@ -101,6 +101,21 @@ def test_a_model_without_config_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "came"),
+    [
+        (lambda model: model.first.double(), "torch.float32, torch.float64"),
+        (lambda model: model.to(torch.float8_e5m2), "torch.float8_e5m2"),
+    ],
+)
+def test_weights_that_could_not_be_loaded_are_not_saved(tmp_path, change, came):
+    model = small_model()
+    change(model)
+    with pytest.raises(ValueError, match=f"weights of one floating type to be saved, got {came}"):
+        save_checkpoint(tmp_path / "m.safetensors", model)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_broken_weights_never_replace_good_ones(tmp_path, broken):
     path, model = tmp_path / "m.safetensors", small_model()

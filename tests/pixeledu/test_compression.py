@@ -119,8 +119,48 @@ def test_a_file_says_what_wrote_it_and_refuses_another_reader():
     for shape in ([1], [-1, 1, 3, 3], [2, 3, 3, 3], [2, 1, 0, 3], "no", [2.0, 1, 3, 3]):
         with pytest.raises(ValueError, match="its images have the shape"):
             decompress(model, changed_header(data, shape=shape))
-    with pytest.raises(ValueError, match="claims"):
-        decompress(model, changed_header(data, shape=[10**9, 1, 30, 30]))
+
+
+@pytest.mark.parametrize("levels", [2, 17, 256])
+@pytest.mark.parametrize("shape", [[1, 1, 60000, 60000], [10**8, 1, 8, 8], [1, 1, 1, 10**9]])
+def test_a_file_that_claims_more_than_its_code_can_hold_is_refused_unread(
+    monkeypatch, levels, shape
+):
+    model = PixelCNN(levels=levels, hidden=1, layers=0)
+    data = compress(model, torch.zeros(1, 1, 2, 2, dtype=torch.uint8))
+    code = len(data) - 12 - int.from_bytes(data[8:12], "little")
+    for name in ("Decoder", "_decoded"):
+        monkeypatch.setattr(f"pixeledu.compression.{name}", None)
+    most = 8 * code * 2**24 // (levels - 1)
+    message = (
+        rf"claims {math.prod(shape)} values, and its code of {code} bytes holds {most} at most"
+    )
+    with pytest.raises(ValueError, match=message):
+        decompress(model, changed_header(data, shape=shape))
+
+
+def test_a_file_that_claims_a_few_values_too_many_is_refused_when_its_code_has_ended(monkeypatch):
+    model = PixelCNN(levels=17, hidden=1, layers=0)
+    data = compress(model, torch.zeros(1, 1, 2, 2, dtype=torch.uint8))
+    read, values = Decoder.read, []
+
+    def counting(*arguments):
+        values.append(read(*arguments))
+        return values[-1]
+
+    monkeypatch.setattr(Decoder, "read", counting)
+    with pytest.raises(ValueError, match="the file was changed since"):
+        decompress(model, changed_header(data, shape=[1, 1, 1000, 1000]))
+    assert len(values) < 100
+
+
+def test_even_the_surest_values_fit_into_what_a_code_is_said_to_hold():
+    encoder, n, levels = Encoder(), 10**6, 256
+    surest = 2**24 - (levels - 1)  # every other level keeps one part of 2^24
+    for _ in range(n):
+        encoder.write(0, surest, 2**24)
+    most = 8 * len(encoder.finish()) * 2**24 // (levels - 1)
+    assert n <= most < 2 * n  # a value costs 1.44 times what is counted for it
 
 
 @given(place=st.integers(0, 10**6), flip=st.integers(1, 255))

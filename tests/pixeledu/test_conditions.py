@@ -188,7 +188,7 @@ def test_what_does_not_fit_is_refused_in_one_line():
         (lambda: knows(images, [0, 1]), "labels must be a torch.Tensor, got list"),
         (lambda: nats(knows, images, torch.tensor([0, 9])), "labels must be 0 to 2, got 0 to 9"),
         (lambda: sample(knows, 2, 4, 4, labels=torch.tensor([7, 0])), "labels must be 0 to 2"),
-        (lambda: guided(images), "guide is needed: the model draws from an image 2 times smaller"),
+        (lambda: guided(images), "guide is needed: the model draws from images 2 times smaller"),
         (lambda: sample(guided, 2, 4, 4), "guide is needed"),
         (lambda: guided(images, guide=small[:, :, :1]), "guide must have shape"),
         (lambda: guided(images, guide=small + 2), "guide must hold values from 0 to 1"),

@@ -290,7 +290,7 @@ def test_a_field_works_on_any_module_and_leaves_it_alone():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: x, r"must return logits of shape \(9, 2, 1, 3, 3\).*got \(9, 1, 3, 3\)"),
+        (lambda x: x.float(), r"must return logits of shape \(9, 2, 1, 3, 3\).*got \(9, 1, 3, 3\)"),
         (lambda x: None, "got NoneType"),
         (lambda x: torch.rand(len(x), 2, 1, 3, 3), "same result for the same images"),
         (nn.Sequential(PixelCNN(hidden=4, layers=0), nn.Dropout()), "model.eval()"),

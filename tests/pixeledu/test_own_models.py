@@ -91,6 +91,82 @@ def test_nan_is_called_nan(call):
         CALLS[call](Own(lambda logits: logits * torch.nan))
 
 
+@pytest.mark.parametrize("infinity", [torch.inf, -torch.inf])
+@pytest.mark.parametrize("call", CALLS)
+def test_logits_that_give_no_probabilities_are_no_better_than_nan(call, infinity):
+    with pytest.raises(FloatingPointError, match=r"infin"):
+        CALLS[call](Own(lambda logits: logits + infinity))
+
+
+@pytest.mark.parametrize("call", ["sample", "complete", "check_causality", "receptive_field"])
+def test_a_level_that_never_comes_may_have_the_logit_minus_infinity(call):
+    def without_the_last(logits):
+        never = torch.arange(LEVELS).view(1, -1, 1, 1, 1) == LEVELS - 1
+        return logits.masked_fill(never, -torch.inf)
+
+    CALLS[call](Own(without_the_last))
+
+
+NO_FLOATS = {
+    "integers": (lambda x: x.long(), r"torch.int64 \(torch.strided, on cpu\)"),
+    "bools": (lambda x: x > 0, r"torch.bool \("),
+    "complex numbers": (lambda x: x + 0j, r"torch.complex64 \(|torch.complex128 \("),
+    "nothing but a shape": (lambda x: x.to("meta"), r"\(torch.strided, on meta\)"),
+    "sparse": (lambda x: x.to_sparse(), r"\(torch.sparse_coo, on cpu\)"),
+}
+
+
+@pytest.mark.parametrize("what", NO_FLOATS)
+@pytest.mark.parametrize("call", CALLS)
+def test_logits_that_are_no_floats_are_told_in_one_line(call, what):
+    change, came = NO_FLOATS[what]
+    with pytest.raises(ValueError, match=rf"must return a dense tensor of floats, got .*({came})"):
+        CALLS[call](Own(change))
+
+
+def test_logits_without_a_gradient_are_measured_and_not_trained():
+    detached = Own(lambda logits: logits.detach())
+    assert nats(detached, IMAGES).isfinite().all()
+    with pytest.raises(ValueError, match=r"model must return logits with a gradient .*detach\(\)"):
+        CALLS["fit"](detached)
+    with pytest.raises(ValueError, match="it has none, or all are frozen"):
+        CALLS["fit"](Own().requires_grad_(False))
+
+
+def raising(error):
+    def fail(_):
+        raise error
+
+    return fail
+
+
+ERRORS = [
+    KeyError("a"),
+    IndexError("99"),
+    AssertionError("no"),
+    StopIteration(),
+    ZeroDivisionError(),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("call", CALLS)
+def test_whatever_a_model_raises_is_told_with_what_it_was_called_with(call, error):
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    what = rf"must accept .* = \(\d+, 3, 3, 5\); it said: {said}$"
+    with pytest.raises(ValueError, match=what) as caught:
+        CALLS[call](Own(raising(error)))
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("gone")], ids=["memory", "disk"])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_not_the_fault_of_a_model_passes_as_it_is(call, error):
+    with pytest.raises(type(error)) as caught:
+        CALLS[call](Own(raising(error)))
+    assert caught.value is error
+
+
 class Uniform(nn.Module):
     """A model without parameters: every level is equally probable."""
 

@@ -1,3 +1,6 @@
+import io
+import sys
+
 import pytest
 import torch
 from hypothesis import given
@@ -162,6 +165,17 @@ def test_a_progress_bar_counts_rows(capsys):
     assert not shown.out
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_without_a_stream_for_the_bar_the_same_images_are_drawn(monkeypatch, closed):
+    model, stream = PixelCNN(hidden=2, layers=0), io.StringIO() if closed else None
+    expected = sample(model, 2, 3, 2, generator=torch.Generator().manual_seed(0))
+    if closed:
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    drawn = sample(model, 2, 3, 2, generator=torch.Generator().manual_seed(0), progress=True)
+    assert torch.equal(drawn, expected)
+
+
 IMAGES, KNOWN = torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.ones(3, 3, dtype=torch.bool)
 
 
@@ -175,7 +189,7 @@ IMAGES, KNOWN = torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.ones(3, 3, dty
         ({"temperature": float("nan")}, "temperature must be"),
         ({"temperature": float("inf")}, "temperature must be"),
         ({"temperature": "1"}, "temperature must be"),
-        ({"method": "fast"}, 'method must be "cached", "naive" or "replayed", got \'fast\''),
+        ({"method": "fast"}, "method must be one of: cached, naive, replayed; got 'fast'"),
         ({"labels": torch.zeros(2)}, "labels must be None: the model knows no classes"),
         ({"images": IMAGES}, "images and known go together"),
         ({"known": KNOWN}, "images and known go together"),

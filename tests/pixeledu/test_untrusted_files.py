@@ -1,6 +1,7 @@
 """What a file says of itself is checked before anything is built, allocated or changed for it."""
 
 import json
+import os
 import struct
 import zlib
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from pixeledu import PixelCNN, build_model
 from pixeledu.checkpoints import LAST, load_checkpoint, read_info, save_checkpoint
-from pixeledu.tensor_files import packed, read_tensors, write_tensors
+from pixeledu.tensor_files import packed, read_facts, read_tensors, write_tensors
 from pixeledu.training import fit, run
 from pixeledu.web.export import export_model, load_export
 
@@ -179,6 +180,13 @@ def test_a_folder_in_the_place_of_a_checkpoint_is_named(tmp_path):
         small_fit(tmp_path / "run")
     with pytest.raises(OSError, match=rf"{LAST} cannot be read: Is a directory"):
         read_tensors(tmp_path / "run" / LAST)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file that has no end")
+def test_a_file_that_can_be_opened_and_not_read_is_named():
+    for read in (load_checkpoint, read_facts):
+        with pytest.raises(OSError, match="/proc/self/mem cannot be read: "):
+            read("/proc/self/mem")
 
 
 # --- Runs

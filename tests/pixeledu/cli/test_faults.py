@@ -1,7 +1,9 @@
 """What users, terminals and files do to a command, and that it ends in one line that helps."""
 
+import io
 import os
 import signal
+import stat
 import subprocess
 import sys
 
@@ -151,6 +153,23 @@ def test_a_model_whose_logits_are_no_numbers_is_not_measured_or_drawn_from(capsy
     assert "nan" in line.lower()
 
 
+def test_a_file_that_compress_has_not_written_is_named(saved, capsys):
+    with open("junk.pxc", "wb") as file:
+        file.write(b"junk" * 100)
+    line = error_of(capsys, ["decompress", "junk.pxc", *saved])
+    assert "junk.pxc cannot be decompressed: data is no file of `compress`" in line
+
+
+@pytest.mark.parametrize("command", ["sample", "export", "compress"])
+def test_a_pipe_in_the_place_of_what_is_written_stays_one(saved, capsys, command):
+    out = f"out.{'png' if command == 'sample' else 'out'}"
+    os.mkfifo(out)
+    words = [command, *saved, "--out", out]
+    line = error_of(capsys, words if command == "export" else [*words, "--n", "1"])
+    assert f"{out} could not be written: there is something that is no regular file" in line
+    assert stat.S_ISFIFO(os.stat(out).st_mode)
+
+
 # --- Streams
 
 
@@ -191,6 +210,54 @@ def test_a_full_disk_under_stdout_is_one_line():
         _, err = done.communicate()
     assert done.returncode == 2
     assert err == "pixeledu: error: No space left on device\n"
+
+
+def test_two_full_disks_are_an_error_like_any_other(saved):
+    words = f"{sys.executable} -m pixeledu pretrained >/dev/full 2>/dev/full"
+    if os.path.exists("/dev/full"):
+        assert subprocess.run(["sh", "-c", words]).returncode == 2
+
+
+def without(monkeypatch, name, closed):
+    """Let a program that calls the command line have closed a stream, or have none."""
+    stream = io.StringIO() if closed else None
+    if closed:
+        stream.close()
+    monkeypatch.setattr(sys, name, stream)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_program_without_a_stream_gets_the_same_exit_codes(
+    saved, capsys, monkeypatch, name, closed
+):
+    without(monkeypatch, name, closed)
+    assert cli.main(["evaluate", *saved]) == 0
+    assert cli.main(["sample", *saved, "--n", "1"]) == 0
+    assert os.path.exists("samples.png")
+    assert cli.main(["evaluate", "--checkpoint", "nowhere"]) == 2
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["nonsense"])
+    assert stopped.value.code == 2
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--help"])
+    assert stopped.value.code == 0
+    out, err = capsys.readouterr()
+    if name == "stderr":  # nor does what it would have got go elsewhere
+        assert "pixeledu: error" not in out
+        assert err == ""
+    else:
+        assert out == ""
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_ctrl_c_in_a_program_without_a_stream_is_an_exit_code(monkeypatch, closed):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pixeledu.cli.running.run", interrupted)
+    without(monkeypatch, "stderr", closed)
+    assert cli.main(["evaluate"]) == 130
 
 
 # --- Ctrl-C

@@ -573,7 +573,14 @@ WRONG = {
     "below a file": ("pictures --out file/set", "file/set could not be written: Not a directory"),
     "onto a file": ("pictures --out file", "file could not be written: File exists"),
     "other settings": ("pictures --out done --grey", "made with channels 3 and not 1"),
-    "levels": ("pictures --out set --levels 1", "levels must be 2 to 256"),
+    "levels": (
+        "pictures --out set --levels 0",
+        "levels must be a whole number of at least 2, got 0",
+    ),
+    "many levels": (
+        "pictures --out set --levels 257",
+        "levels must be a whole number from 2 to 256",
+    ),
     "size": ("pictures --out set --size 4", "'4' is no size such as 28x28"),
     "size 0": ("pictures --out set --size 4x0", "'4x0' is no size"),
     "no out": ("pictures", "the following arguments are required: --out"),

@@ -1,5 +1,6 @@
 """What other people's pictures, folders and disks do to an image set, and that it is never silent."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -148,6 +149,60 @@ def test_names_with_accents_give_the_same_splits_in_both_spellings_of_unicode(tm
     assert orders[0] == orders[1]
     sets = [np.load(tmp_path / f"set-{form}" / IMAGES) for form in ("NFC", "NFD")]
     np.testing.assert_array_equal(*sets)
+
+
+def spelled(form, folder):
+    """The same pictures, with names in one of Unicode's forms."""
+    folder.mkdir()
+    for number in range(12):
+        name = unicodedata.normalize(form, f"é{number}ü.png")
+        picture(number, 4, 4).save(folder / name)
+    return folder
+
+
+def by_an_older_version(out):
+    """Let a set say the SHA-256 of its names as they are written."""
+    lines = [json.loads(line) for line in (out / INDEX).read_text().splitlines()]
+    names = json.dumps([line["file"] for line in lines[1:]])
+    lines[0]["pictures"] = hashlib.sha256(names.encode()).hexdigest()
+    (out / INDEX).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    facts = json.loads((out / SET).read_text())
+    facts["settings"] = lines[0]
+    (out / SET).write_text(json.dumps(facts) + "\n")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("older", [True, False])
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_a_set_is_taken_for_the_same_pictures_in_the_other_spelling(
+    tmp_path, forms, older, finished
+):
+    one = spelled(forms[0], tmp_path / "one")
+    other = spelled(forms[1], tmp_path / "other")
+    out, options = tmp_path / "set", {"size": (4, 4)}
+    prepare_images(one, out, **options)
+    if older:
+        by_an_older_version(out)
+    images = (out / IMAGES).read_bytes()
+    if not finished:
+        (out / SET).unlink()
+        whole = (out / INDEX).read_bytes().splitlines(keepends=True)
+        (out / INDEX).write_bytes(b"".join(whole[:6]))
+    prepare_images(other, out, **options)
+    assert (out / IMAGES).read_bytes() == images
+    names = sorted(path.name for path in other.iterdir())
+    picture(99, 4, 4).save(other / names[3])
+    with pytest.raises(ValueError, match=r"other pictures: 1 have been replaced since"):
+        prepare_images(other, out, **options)
+    (other / names[3]).unlink()
+    with pytest.raises(ValueError, match=r"holds another set, made with other pictures:"):
+        prepare_images(other, out, **options)
+
+
+def test_preparing_needs_no_stream_for_its_bar(tmp_path, monkeypatch):
+    fill(tmp_path / "pictures", 6)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert prepared(tmp_path, progress=True)["shape"][0] == 6
 
 
 def test_a_size_that_no_memory_holds_is_refused_in_one_line(tmp_path, capsys):
