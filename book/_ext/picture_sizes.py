@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 
 IMG = re.compile(r"<img\b[^>]*>")
 SOURCE = re.compile(r'\bsrc="([^"]+)"')
+PAGE_DPI = 100  # what a figure's size in inches is for on a page; stored are more dots
 AT_ONCE = 2  # pictures of a page's text that are loaded before they come into view
 WHITE, CHART = 245, 0.8  # a chart is a picture of which this share is white, and brighter than this
 
@@ -58,6 +59,8 @@ def _with_size(tag: str, folder: Path, places) -> str:
             return tag
     added = ""
     width, height = imagesize.get(file)
+    if isinstance(file, Path) and (dpi := imagesize.getDPI(file)[0]) > 0:
+        width, height = (side * PAGE_DPI / dpi for side in (width, height))
     if " width=" not in tag and width > 0:
         added += f' width="{width:.0f}" height="{height:.0f}"'
     if isinstance(file, Path) and file.parent.name == "_images":  # a picture of the text

@@ -12,6 +12,7 @@ import time
 from base64 import b64decode, b64encode
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import numpy as np
@@ -21,6 +22,10 @@ from PIL import Image
 
 BOOK = Path(__file__).parents[1]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # names a random model; the HTML stays
+# Figures are stored with two dots for each pixel of a page, as sharp screens have, and with at most so
+# many colours: these take fewer bytes than one dot of all colours.
+SETTINGS = "c.InlineBackend.figure_formats = {'retina'}\n"
+DPI, COLOURS = 200, 256
 
 
 def main(names: list[str]) -> int:
@@ -54,7 +59,7 @@ def _is_left_out(part: str) -> bool:
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """Run all cells in a fresh kernel that starts in `folder`, and normalise the result."""
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         kernel_name="python3",
         timeout=600,
@@ -62,7 +67,12 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         store_widget_state=False,
         coalesce_streams=True,  # one block of text a cell, however often it prints
         resources={"metadata": {"path": str(folder)}},
-    ).execute()
+    )
+    with TemporaryDirectory() as settings:
+        profile = Path(settings, "profile_default")
+        profile.mkdir()
+        (profile / "ipython_kernel_config.py").write_text(SETTINGS)
+        client.execute(env=os.environ | {"IPYTHONDIR": settings})
     notebook.metadata = {
         "kernelspec": {
             "display_name": "Python 3 (ipykernel)",
@@ -79,23 +89,25 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
             if "data" in output:
                 output.data.pop(WIDGET_VIEW, None)
             if "image/png" in output.get("data", {}):
-                output.data["image/png"] = smaller_png(output.data["image/png"])
+                picture = Image.open(BytesIO(b64decode(output.data["image/png"])))
+                output.data["image/png"] = smaller_png(picture)
 
 
-def smaller_png(picture: str) -> str:
-    """Write a picture (PNG, base64) in fewer bytes: every pixel as it was, no channel that says nothing."""
-    image = Image.open(BytesIO(b64decode(picture)))
+def smaller_png(image: Image.Image) -> str:
+    """Write a picture as PNG of few bytes, base64: no channel that says nothing, few colours."""
     if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
         image = image.convert("RGB")
     if image.mode == "RGB":
         pixels = np.asarray(image)  # (H, W, 3)
         colours, number = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
-        if len(colours) <= 256:
+        if len(colours) <= COLOURS:  # every pixel as it was
             image = Image.fromarray(number.reshape(pixels.shape[:2]).astype(np.uint8))
             image.putpalette(colours.tobytes())
+        else:
+            image = image.quantize(COLOURS, dither=Image.Dither.NONE)
     file = BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return min(b64encode(file.getvalue()).decode(), picture, key=len)
+    image.save(file, "PNG", optimize=True, dpi=(DPI, DPI))
+    return b64encode(file.getvalue()).decode()
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:

@@ -49,17 +49,7 @@ def add_to(commands) -> None:
     command.add_argument(
         *("-n", "--n"), metavar="N", type=count, help="number of images (16, or one for each label)"
     )
-    add_option(
-        command,
-        sample,
-        "labels",
-        metavar="LIST",
-        type=labels,
-        help="the class of each image, such as 0123456789",
-    )
-    command.add_argument(
-        "--class", metavar="N", type=int, dest="label", help="the class of all images"
-    )
+    _add_classes(command)
     add_option(
         command,
         sample,
@@ -86,6 +76,7 @@ def add_to(commands) -> None:
     add_checkpoint(command)
     add_held_out_images(command)
     add_count(command, 8, "number of images")
+    _add_classes(command, " (its own)")
     command.add_argument(
         "--keep",
         choices=HALVES,
@@ -97,6 +88,21 @@ def add_to(commands) -> None:
         "--completions", metavar="N", type=count, default=3, help="of each (%(default)s)"
     )
     _add_drawing(command, "completed.png")
+
+
+def _add_classes(command: argparse.ArgumentParser, default: str = "") -> None:
+    """Add the two ways of saying which classes to draw; see `_labels_of`."""
+    add_option(
+        command,
+        sample,
+        "labels",
+        metavar="LIST",
+        type=labels,
+        help=f"the class of each image, such as 0123456789{default}",
+    )
+    command.add_argument(
+        "--class", metavar="N", type=int, dest="label", help="the class of all images"
+    )
 
 
 def _add_drawing(command: argparse.ArgumentParser, out: str) -> None:
@@ -118,7 +124,7 @@ def _add_drawing(command: argparse.ArgumentParser, out: str) -> None:
 def _sample(options: argparse.Namespace) -> None:
     model = load_checkpoint(checkpoint_of(options), own_device(options.device))
     height, width = size_for(options)
-    classes = _labels_of(options)
+    classes = _labels_of(options, options.n)
     n = options.n or (16 if classes is None else len(classes))
     columns = math.ceil(math.sqrt(n))
     refuse_huge(math.ceil(n / columns), columns, height, width)
@@ -135,16 +141,16 @@ def _sample(options: argparse.Namespace) -> None:
     _write(options, [tiles[i : i + columns] for i in range(0, len(tiles), columns)])
 
 
-def _labels_of(options: argparse.Namespace) -> Tensor | None:
-    """Return the class of each image that was asked for, or None if none was."""
+def _labels_of(options: argparse.Namespace, n: int | None) -> Tensor | None:
+    """Return the class of each of n images, or None if none was asked for."""
     if options.label is not None:
         if options.labels is not None:
             raise ValueError("--class and --labels cannot go together: each says what to draw")
-        return torch.full((options.n or 16,), options.label)
+        return torch.full((n or 16,), options.label)
     if options.labels is None:
         return None
     # A list shorter than the number of images begins anew.
-    wanted = torch.arange(options.n or len(options.labels)) % len(options.labels)
+    wanted = torch.arange(n or len(options.labels)) % len(options.labels)
     return torch.tensor(options.labels)[wanted]
 
 
@@ -181,7 +187,9 @@ def _complete(options: argparse.Namespace) -> None:
     data = data_for(model, options)
     images = checked_images(model, data.images[: options.n])  # (n, C, H, W)
     depends = conditions_for(model, images)  # the guide, of a model that draws from one
-    if (theirs := labels_for(model, data)) is not None:
+    if (asked := _labels_of(options, len(images))) is not None:
+        depends["labels"] = asked
+    elif (theirs := labels_for(model, data)) is not None:
         depends["labels"] = theirs[: options.n]
     height, width = images.shape[2:]
     refuse_huge(len(images), 2 + options.completions, height, width)

@@ -18,6 +18,16 @@ def test_a_phone_cuts_no_line_of_code_and_marks_those_that_it_wraps(visit):
     assert line.evaluate("e => getComputedStyle(e, '::before').content") == "none"
 
 
+@pytest.mark.parametrize(
+    "name", [CHAPTER, "book/exercises/pages/08_gated_pixelcnn.html", "book/exercises/guide.html"]
+)
+def test_a_wide_screen_cuts_no_line_of_code_in_a_fold_either(visit, name):
+    page = visit(name).page
+    page.evaluate("for (const e of document.querySelectorAll('article details')) e.open = true")
+    # The address of the repository is longer before it is set than an address can be.
+    assert [code for code in page.evaluate(CUT_CODE) if "set-this-with" not in code] == []
+
+
 def test_code_that_is_copied_has_no_marks_in_it(visit):
     page = visit(CHAPTER, width=390).page
     first = page.locator("pre:has(> .line)").first

@@ -8,7 +8,7 @@ import constants from "./constants.json" with { type: "json" };
 
 const PICTURE = constants.sizes.picture_side; // px, the longer side
 const GAP = 4; // px between small pictures, at least
-const CAPTION = 18; // px below a small picture that has a name
+const CAPTION = 30; // px below a small picture that has a name
 const GUIDE_ALPHA = 130; // of 255: what is drawn stands out from what it is drawn after
 
 /** A canvas of one dot a pixel, `most` px long, and a function that shows a step of a replay on it. */

@@ -30,7 +30,13 @@ def test_a_model_that_knows_classes_is_trained_measured_and_drawn_from(capsys, t
     assert "of 250 right by Bayes' rule" in capsys.readouterr().out
     assert run("sample --checkpoint run --labels 0123456789 --out ten.png") == 0
     assert run("sample --checkpoint run --class 7 --n 3 --out sevens.png") == 0
-    assert run("complete --checkpoint run --n 2") == 0
+    assert run("complete --checkpoint run --n 2 --out own.png") == 0
+    digits = load_images("digits", "test").labels[:2].tolist()
+    assert (
+        run(f"complete --checkpoint run --n 2 --labels {digits[0]}{digits[1]} --out same.png") == 0
+    )
+    assert Path("own.png").read_bytes() == Path("same.png").read_bytes()
+    assert run("complete --checkpoint run --n 2 --class 11") == 2
     capsys.readouterr()
     for words, message in (
         ("sample --checkpoint run --class 10", "labels must be 0 to 9, got 10 to 10"),

@@ -13,7 +13,7 @@ from pixeledu.registry import build_model
 COMMANDS = {
     "train": (train.fit, {*train.OF_FIT, "device"}),
     "sample --pretrained x": (draw.sample, {"temperature", "labels", "guide"}),
-    "complete --pretrained x": (draw.sample, {"temperature"}),
+    "complete --pretrained x": (draw.sample, {"temperature", "labels"}),
     "export --pretrained x": (export.export_model, {"dtype"}),
     "data prepare x --out y": (prepare.prepare_images, {"size", "levels"}),
 }
