@@ -15,6 +15,9 @@ from sphinx.application import Sphinx
 
 IMG = re.compile(r"<img\b[^>]*>")
 SOURCE = re.compile(r'\bsrc="([^"]+)"')
+FIXED = re.compile(
+    r' style="width: [0-9.]+px; height: [0-9.]+px;"'
+)  # no narrower on a narrow screen
 PAGE_DPI = 100  # what a figure's size in inches is for on a page; stored are more dots
 AT_ONCE = 2  # pictures of a page's text that are loaded before they come into view
 WHITE, CHART = 245, 0.8  # a chart is a picture of which this share is white, and brighter than this
@@ -49,6 +52,7 @@ def with_sizes(page: str, folder: Path) -> str:
 
 
 def _with_size(tag: str, folder: Path, places) -> str:
+    tag = FIXED.sub("", tag)
     source = html.unescape(SOURCE.search(tag)[1])
     if source.startswith("data:"):
         kind, _, data = source.partition(",")

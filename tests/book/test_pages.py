@@ -130,6 +130,17 @@ def test_every_picture_has_its_size_and_a_chart_is_told_from_pixels(pictures):
     assert not is_chart(pictures / "_images" / "digit.png")
 
 
+def test_a_picture_with_two_dots_for_a_pixel_has_its_size_on_the_page_and_keeps_its_proportions(
+    tmp_path,
+):
+    (tmp_path / "_images").mkdir()
+    sharp = Image.new("RGB", (28, 14), "black")
+    sharp.save(tmp_path / "_images" / "sharp.png", dpi=(200, 200))
+    tag = '<img alt="b" src="_images/sharp.png" style="width: 14px; height: 7px;" />'
+    expected = '<img width="14" height="7" alt="b" src="_images/sharp.png" />'
+    assert with_sizes(tag, tmp_path) == expected
+
+
 def test_only_pictures_far_down_load_late(pictures):
     page = with_sizes('<img alt="b" src="_images/digit.png" />\n' * 4, pictures)
     assert ['loading="lazy"' in line for line in page.splitlines()] == [False, False, True, True]

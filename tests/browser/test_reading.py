@@ -57,6 +57,11 @@ def test_a_chart_keeps_labels_that_a_phone_can_show(visit):
     expect(charts.first).to_be_visible()
     shares = charts.evaluate_all("all => all.map(e => e.width / parseInt(e.getAttribute('width')))")
     assert min(shares) > 0.59  # of 14 pixels: more than eight
+    pictures = page.locator("article .cell_output > img")
+    assert pictures.evaluate_all(
+        "all => all.every(e => Math.abs(e.width / e.height - e.getAttribute('width') / "
+        "e.getAttribute('height')) < 0.05 * e.width / e.height)"
+    )
     scrolling = page.locator(".cell_output.more-right:has(> img.chart)").first
     expect(scrolling).to_have_attribute("tabindex", "0")
     page.set_viewport_size({"width": 1280, "height": 900})
