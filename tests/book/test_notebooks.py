@@ -94,9 +94,15 @@ def test_code_and_what_it_prints_fit_into_76_columns(notebook):
         assert [line for line in lines if len(line) > 76] == []
 
 
-def test_the_text_reads_well_where_only_plain_markdown_is_known(notebook):
+EXERCISES = sorted((ROOT / "book" / "exercises").rglob("*.ipynb"))
+
+
+@pytest.mark.parametrize(
+    "any_notebook", [*NOTEBOOKS, *EXERCISES], ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_the_text_reads_well_where_only_plain_markdown_is_known(any_notebook):
     """Colab and GitHub know no roles and no colon fences: they show them as they are."""
-    for cell in notebook.cells:
+    for cell in nbformat.read(any_notebook, as_version=4).cells:
         if cell.cell_type != "markdown":
             continue
         for token in MarkdownIt("commonmark").parse(cell.source):
