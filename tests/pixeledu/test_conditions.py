@@ -1,5 +1,7 @@
 """Labels and guides reach every pixel; they open no way from a later pixel to an earlier one."""
 
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -81,16 +83,18 @@ def test_a_guide_that_is_made_of_the_pixels_themselves_leaks():
     assert (0, 0, 0, 0) in report.leaks
 
 
-def test_a_label_that_is_added_behind_the_softmax_makes_no_distribution():
+def test_the_images_of_a_class_have_the_probability_1_unless_its_label_is_added_behind_the_softmax():
     """The planted bug: what is added must enter before the softmax, where it changes odds."""
-    model = PixelCNN(levels=4, hidden=4, layers=1)
-    images = torch.randint(4, (2, 1, 3, 3))
-    with torch.no_grad():
-        probabilities = model(images).softmax(1)
-        wrong = probabilities + torch.tensor([0.3, 0, 0, 0]).view(1, 4, 1, 1, 1)
-        right = conditional("pixelcnn", channels=1, guide=None)(images, torch.tensor([0, 1]))
-    assert (wrong.sum(1) - 1).abs().min() > 0.2
-    torch.testing.assert_close(right.softmax(1).sum(1), torch.ones(2, 1, 3, 3).double())
+    every = torch.tensor(list(itertools.product((0, 1), repeat=4))).view(16, 1, 2, 2)
+    model = randomised(PixelCNN(levels=2, hidden=4, layers=1, classes=3))
+    for label in range(3):
+        labels = torch.full((16,), label)
+        assert abs(nats(model, every, labels).neg().exp().sum() - 1) < 1e-5
+        with torch.no_grad():
+            probabilities = model(every, labels).softmax(1)  # (16, levels, 1, 2, 2)
+        probabilities[:, 0] += 0.1 * (label + 1)
+        of_values = probabilities.gather(1, every[:, None]).flatten(1)  # (16, 4)
+        assert abs(of_values.prod(1).sum() - (1 + 0.1 * (label + 1)) ** 4) < 1e-5
 
 
 def test_colours_that_do_not_see_each_other_are_not_sold_as_dependent():
