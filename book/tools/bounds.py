@@ -25,6 +25,8 @@ def main(folder: str, *options: str) -> None:
     python = Path(folder) / "bin" / "python"
     install = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
     subprocess.run([*install, *wanted], check=True)
+    # The one that came with Python is older than what builds the package.
+    subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "setuptools"], check=True)
     print("installed", *wanted)
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     own = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True)

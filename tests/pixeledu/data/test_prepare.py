@@ -138,8 +138,12 @@ def test_what_a_camera_wrote_sideways_stands_upright(tmp_path, name):
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LA", "RGBA"])
 def test_a_picture_looks_the_same_however_its_colours_are_stored(tmp_path, mode):
     stored = picture(5).convert(mode)
-    name = "x.tif" if mode in ("CMYK", "YCbCr") else "x.png"
-    np.testing.assert_array_equal(only_image_of(tmp_path, stored, name), stored.convert("RGB"))
+    name, options = "x.tif" if mode in ("CMYK", "YCbCr") else "x.png", {}
+    if mode == "YCbCr":  # Pillow 10 cannot read back what it writes uncompressed
+        options = {"compression": "tiff_lzw"}
+    image = only_image_of(tmp_path, stored, name, **options).astype(int)
+    # libtiff rounds the conversion in its own way.
+    assert np.abs(image - np.asarray(stored.convert("RGB"))).max() <= (mode == "YCbCr")
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "transparent colour"])
