@@ -15,9 +15,8 @@ from sphinx.application import Sphinx
 
 IMG = re.compile(r"<img\b[^>]*>")
 SOURCE = re.compile(r'\bsrc="([^"]+)"')
-FIXED = re.compile(
-    r' style="width: [0-9.]+px; height: [0-9.]+px;"'
-)  # no narrower on a narrow screen
+# What Sphinx makes of a size: no narrower on a narrow screen.
+FIXED = re.compile(r' style="width: [0-9.]+px; height: [0-9.]+px;"')
 PAGE_DPI = 100  # what a figure's size in inches is for on a page; stored are more dots
 AT_ONCE = 2  # pictures of a page's text that are loaded before they come into view
 WHITE, CHART = 245, 0.8  # a chart is a picture of which this share is white, and brighter than this
