@@ -13,6 +13,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.text import SList
 from traitlets.config import Config
 
+from pixeledu.course.notebooks import CELL_BREAK
+
 _IGNORED_LINES = (
     *("pip", "conda", "mamba", "micromamba", "uv", "pinfo", "pinfo2", "psearch"),
     *("shell", "tensorflow_version"),  # of Colab
@@ -69,12 +71,13 @@ class NotebookShell:
         """
         for code in earlier:
             with contextlib.suppress(BaseException):
-                self.run(code)
+                self.answer(code)
         self.run(given)
 
     def answer(self, code: str) -> None:
-        """Run an answer."""
-        self.run(code)
+        """Run an answer: its cells one after the other, each with magics of its own."""
+        for cell in code.split(CELL_BREAK):
+            self.run(cell)
 
     def close(self) -> None:
         """Give `__main__` and `get_ipython` back to the program that made this shell, and let it go."""

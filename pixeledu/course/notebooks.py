@@ -1,5 +1,8 @@
 """Cells of notebooks as plain JSON: their text, and what our metadata says of them."""
 
+# Between the cells of one answer. A form feed is white space to Python, and in nobody's cell.
+CELL_BREAK = "\n\f\n"
+
 
 def source_of(one: dict) -> str:
     """The text of a cell, whatever version of the format and whatever system it comes from."""

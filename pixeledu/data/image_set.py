@@ -129,7 +129,7 @@ class ImagesOnDisk(Tensor):
     @staticmethod
     def of(images: Tensor, whole: _Whole) -> "ImagesOnDisk":
         """Return the same images, checked from now on."""
-        images = images.as_subclass(ImagesOnDisk)
+        images = Tensor.as_subclass(images, ImagesOnDisk)
         images.whole = whole
         return images
 
@@ -139,9 +139,15 @@ class ImagesOnDisk(Tensor):
         on_disk = [it for it in _flat((arguments, options or {})) if isinstance(it, cls)]
         for images in on_disk:
             images.whole.check()
+        if function in _UNCHECKED and on_disk:
+            arguments = (arguments[0].clone(), *arguments[1:])
         with torch._C.DisableTorchFunctionSubclass():
             result = function(*arguments, **options or {})
         return _still_on_disk(result, on_disk[0]) if on_disk else result
+
+    def as_subclass(self, cls: type) -> Tensor:
+        """Give a copy in memory, of another class."""
+        return self.clone().as_subclass(cls)
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         """Give a copy in memory."""
@@ -150,6 +156,11 @@ class ImagesOnDisk(Tensor):
     def __reduce_ex__(self, protocol: int):
         """Give other processes the images themselves, in memory."""
         return self.clone().__reduce_ex__(protocol)
+
+
+# What these give reads the file whenever it likes, with no one there to check it: NumPy arrays and
+# their kind. They are given a copy in memory.
+_UNCHECKED = (Tensor.numpy, Tensor.__array__, Tensor.__dlpack__)
 
 
 def _flat(values) -> Iterator:
@@ -171,7 +182,7 @@ def _still_on_disk(result, images: ImagesOnDisk):
             result.device.type == "cpu"
             and result.untyped_storage().data_ptr() == images.untyped_storage().data_ptr()
         )
-        plain = result.as_subclass(Tensor)
+        plain = Tensor.as_subclass(result, Tensor)
     return ImagesOnDisk.of(plain, images.whole) if shared else plain
 
 

@@ -7,7 +7,8 @@ import weakref
 
 import pytest
 
-from pixeledu.course.notebook_shell import NotebookShell
+from pixeledu.course.notebook_shell import NotebookShell, line_of_cell
+from pixeledu.course.notebooks import CELL_BREAK
 
 
 def made_by_a_shell() -> weakref.ref:
@@ -41,6 +42,17 @@ def test_a_cell_may_have_a_hundred_magics_and_says_so_of_more(shell):
     for line in ("!a\n", "  %pip x\n", "x = !a\n", "len? \n", "?len\n"):
         with pytest.raises(RuntimeError, match="at most 100 magics"):
             shell.run(line * 101)
+
+
+def test_an_answer_of_several_cells_is_run_cell_by_cell(shell):
+    cells = ["%%time\none = 1", "%%capture shown\nprint(one)", "two = one + 1", "    three = 3"]
+    shell.answer(CELL_BREAK.join(cells))
+    assert (shell.module.two, shell.module.three) == (2, 3)
+    assert shell.module.shown.stdout == "1\n"
+    with pytest.raises(ZeroDivisionError) as error:
+        shell.answer(CELL_BREAK.join(["one = 1", "two = 2\none / 0", "three = 4"]))
+    assert line_of_cell(error.value) == 2
+    assert shell.module.three == 3
 
 
 def test_what_a_shell_would_do_is_not_done(shell, tmp_path, monkeypatch):

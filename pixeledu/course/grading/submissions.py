@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from pixeledu.course.notebooks import mark_of, source_of
+from pixeledu.course.notebooks import CELL_BREAK, mark_of, source_of
 
 _MOST_BYTES = 100_000_000  # of a notebook with its pictures, of which only the source is looked at
 _MOST_CELLS, _MOST_SOURCE = 1_000, 300_000  # cells and characters; a notebook has 30 and 20,000
@@ -188,7 +188,7 @@ def take_answers(submission: Submission, cells: list[dict], reference: Reference
             submission.notes.append(f"{task}: more than {_MOST_CHARACTERS} characters, not read")
             continue
         if parts:
-            submission.answers[task] = "\n\n".join(parts)
+            submission.answers[task] = CELL_BREAK.join(parts)
         if len(parts) > 1:
             submission.notes.append(f"{task}: {len(parts)} cells, run one after the other")
 

@@ -467,6 +467,17 @@ def test_an_added_cell_defines_its_answer_whatever_else_stands_in_it(world):
     assert others == {NOT_ATTEMPTED}
 
 
+def test_the_cells_of_one_answer_have_magics_of_their_own(world):
+    out = handed_out(chapter("one"), world.exercises)
+    stub = cell_of(out, "one", "answer")
+    stub["source"] = "%%time\ndef one(x):\n    return shifted(x)"
+    for source in ("%%capture\nprint('a helper')\ndef shifted(x):\n    return x.cumsum(1) - x",):
+        added = {"cell_type": "code", "metadata": stub["metadata"], "source": source}
+        out["cells"].insert(out["cells"].index(stub) + 1, added)
+    world.hand_in("ada", out)
+    assert world.grade()["ada"] == {"one": (PASSED, "")}
+
+
 def test_a_flood_of_magics_stops_nobody_else_and_fails_the_answer_that_it_stands_in(
     world, monkeypatch
 ):

@@ -284,6 +284,25 @@ def test_images_that_are_gone_are_an_error_and_not_the_end_of_the_process(cut, u
         USES[use](part)
 
 
+@pytest.mark.parametrize(
+    "handed_on",
+    [
+        lambda images: images.numpy(),
+        lambda images: images[:].detach().numpy(),
+        np.asarray,
+        np.from_dlpack,
+        torch.from_dlpack,
+        lambda images: images.as_subclass(torch.Tensor),
+    ],
+)
+def test_images_handed_on_to_who_cannot_check_them_are_a_copy(cut, handed_on):
+    train, cut_short = cut
+    given = handed_on(train.images)
+    values = given.sum()
+    cut_short()
+    assert given.sum() == values
+
+
 def test_training_on_a_set_that_is_cut_short_keeps_its_last_checkpoint(cut, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     train, cut_short = cut
