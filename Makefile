@@ -41,12 +41,13 @@ help:
 
 # --- set-up -------------------------------------------------------------------------------------
 
-# pip would compile with one of the processors. Some of the templates it brings are no Python.
+# pip would compile with one of the processors, and packages' own tests as well, a quarter of all.
+# Some of the templates it brings are no Python.
 $(INSTALLED): requirements.txt pyproject.toml
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || bash book/tools/make_venv.sh $(VENV) $(PYTHON)
 	@echo 'Installing the packages of requirements.txt into $(VENV): this takes some minutes.'
 	$(PY) -m pip install --disable-pip-version-check -q --no-compile -r requirements.txt
-	@$(PY) -m compileall -qq -j 0 $(VENV)/lib || true
+	@$(PY) -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -71,7 +72,10 @@ pdf: $(BUILT) chromium
 
 # --- checks -------------------------------------------------------------------------------------
 
-test: lint unit notebooks-test browser-test
+# Sphinx builds the site with one processor: beside it tests can run.
+test: lint
+	@$(MAKE) --no-print-directory -j 2 unit $(BUILT)
+	@$(MAKE) --no-print-directory notebooks-test browser-test
 	@echo 'All checks passed.'
 
 lint: $(INSTALLED)

@@ -61,35 +61,44 @@ def test_in_the_notebook_a_stub_and_every_wrong_answer_fail(path):
     assert faults(chapter, stored) == []
 
 
+@pytest.fixture(scope="module")
+def answers():
+    """One process for all chapters, which has loaded all that their set-ups import.
+
+    What an optimiser loads when it is first made would be loaded again after each fork.
+    """
+    modules = ("torch._dynamo", "numpy", "matplotlib.pyplot", "pixeledu")
+    with AnswerProcess(f"list(map(__import__, {modules}))", find_walls([EXERCISES])) as process:
+        yield process
+
+
 @pytest.mark.parametrize("trained", [False, pytest.param(True, marks=pytest.mark.thorough)])
-def test_every_answer_has_one_verdict_in_its_notebook_and_in_grading(source, trained):
+def test_every_answer_has_one_verdict_in_its_notebook_and_in_grading(source, trained, answers):
     chapter = read_chapter(source)
     reference = read_reference(EXERCISES / f"{source.stem}.ipynb")
-    # All answers in one process, one after the other: those of a learner come so, too. What an
-    # optimiser loads when it is first made would be loaded again after each fork.
-    setup = f"import torch._dynamo\n{reference.setup()}"
-    with AnswerProcess(setup, find_walls([EXERCISES])) as process:
-        for task in chapter.tasks:
+    # All answers one after the other: those of a learner come so, too.
+    for task in chapter.tasks:
 
-            def status(answer: str, task=task) -> tuple[str, str]:
-                process.start()
-                plan = plan_of(task.id, reference.tasks[task.id], answer)
-                result, _ = check_task(reference.setup(), plan, {}, process)
-                return result
+        def status(answer: str, task=task) -> tuple[str, str]:
+            answers.start()
+            plan = plan_of(task.id, reference.tasks[task.id], answer)
+            plan["given"] = f"{reference.setup()}\n{plan['given']}"
+            result, _ = check_task("", plan, {}, answers)
+            return result
 
-            assert status(task.solution) == (PASSED, "")
-            printed = printed_by(chapter, task)
-            for name, answer in right_answers(task).items():
-                outcome = run_task(chapter, task, answer)
-                assert (outcome.printed, outcome.error) == (printed, ""), (task.id, name)
-                assert status(answer) == (PASSED, ""), (task.id, name)
-            # A training task has five to eight wrong answers that train: the last one, which copies
-            # what it is asked about, stands for them unless all are asked for.
-            few = task.seconds > SECONDS and not trained
-            for wrong in task.wrong[-1:] if few else task.wrong:
-                verdict, message = status(wrong.code)
-                assert verdict == FAILED, (task.id, wrong.name, message)
-                assert message, (task.id, wrong.name)
+        assert status(task.solution) == (PASSED, "")
+        printed = printed_by(chapter, task)
+        for name, answer in right_answers(task).items():
+            outcome = run_task(chapter, task, answer)
+            assert (outcome.printed, outcome.error) == (printed, ""), (task.id, name)
+            assert status(answer) == (PASSED, ""), (task.id, name)
+        # A training task has five to eight wrong answers that train: the last one, which copies
+        # what it is asked about, stands for them unless all are asked for.
+        few = task.seconds > SECONDS and not trained
+        for wrong in task.wrong[-1:] if few else task.wrong:
+            verdict, message = status(wrong.code)
+            assert verdict == FAILED, (task.id, wrong.name, message)
+            assert message, (task.id, wrong.name)
 
 
 def printed_by(chapter: Chapter, task: Task) -> str:

@@ -50,7 +50,15 @@ def ended(program, *words):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("moments", ["1", "2", "3", "8", "40", "200", "800,801", "1000,1001"])
+# Those at the end, when most is loaded, take a second each.
+MOMENTS = {"1", "2", "3", "8", "40", "200", "800,801", "1000,1001"}
+FEW = {"1", "8", "1000,1001"}
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [*sorted(FEW), *(pytest.param(it, marks=pytest.mark.thorough) for it in sorted(MOMENTS - FEW))],
+)
 def test_ctrl_c_while_something_is_imported(moments):
     code, out, err = ended(AT_IMPORT, moments, "pretrained")
     assert (code, out) == (130, "")

@@ -164,7 +164,7 @@ def held_out(card: dict, count: int) -> ImageData:
 
 
 # The models of each kind below are told 100 images; `make thorough` tells these as many.
-@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("name", list_pretrained())
 def test_a_model_of_the_book_does_in_the_page_what_it_does_in_python(name, count, tmp_path):
     model, data = load_pretrained(name), held_out(pretrained_card(name), count)
