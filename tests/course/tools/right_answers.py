@@ -62,6 +62,7 @@ OTHER_TYPES = {
     "fixed-point": ["(value[0].long(), np.int64(value[1]))"],
     "hidden": ["value.double()", "value.clone().requires_grad_()"],
     "total": ["np.float64(value)", "torch.tensor(value, dtype=torch.float64)"],
+    "from-left": ["np.int64(value)", "torch.tensor(value)"],
 }
 
 # Task -> an answer that goes another way.
@@ -106,6 +107,11 @@ def look_up(convolution: nn.Conv2d, x: torch.Tensor, rows: int, skip: int) -> to
     assert high == rows
     padded = F.pad(x, (wide // 2, wide // 2, rows - 1 + skip, 0))
     return F.conv2d(padded, convolution.weight, convolution.bias)[:, :, : x.shape[2]]
+""",
+    "from-left": """
+def missed_from_left(height: int, width: int, k: int) -> int:
+    beyond = [width - 1 - column - k // 2 for column in range(width)]
+    return sum(row * max(0, columns) for row in range(height) for columns in beyond)
 """,
 }
 
