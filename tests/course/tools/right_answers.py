@@ -113,6 +113,15 @@ def missed_from_left(height: int, width: int, k: int) -> int:
     beyond = [width - 1 - column - k // 2 for column in range(width)]
     return sum(row * max(0, columns) for row in range(height) for columns in beyond)
 """,
+    "elsewhere": """
+class MovedOnLink(Unmoved):
+    def forward(self, vertical, horizontal):
+        above = F.pad(vertical, (0, 0, 3, 0))[:, :, :-1]
+        sums_left = self.horizontal(horizontal) + self.link(self.vertical(above))
+        new_vertical, _ = super().forward(vertical, horizontal)
+        added = self.expand(self.gate(sums_left))
+        return new_vertical, added if self.first else horizontal + added
+""",
 }
 
 
