@@ -63,6 +63,7 @@ OTHER_TYPES = {
     "hidden": ["value.double()", "value.clone().requires_grad_()"],
     "total": ["np.float64(value)", "torch.tensor(value, dtype=torch.float64)"],
     "from-left": ["np.int64(value)", "torch.tensor(value)"],
+    "orders": ["tuple(value)", "np.array(value)", "torch.tensor(value, dtype=torch.float64)"],
 }
 
 # Task -> an answer that goes another way.
@@ -121,6 +122,17 @@ class MovedOnLink(Unmoved):
         new_vertical, _ = super().forward(vertical, horizontal)
         added = self.expand(self.gate(sums_left))
         return new_vertical, added if self.first else horizontal + added
+""",
+    "orders": """
+def nats_in_order(joint: torch.Tensor, order: tuple[int, int, int]) -> list[float]:
+    nats = torch.zeros(3, dtype=torch.float64)
+    for place in joint.nonzero().tolist():
+        before = joint
+        for turn, colour in enumerate(order):
+            given = before.narrow(colour, place[colour], 1)
+            nats[turn] += joint[tuple(place)] * (before.sum() / given.sum()).log()
+            before = given
+    return nats
 """,
 }
 
