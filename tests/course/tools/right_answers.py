@@ -64,6 +64,7 @@ OTHER_TYPES = {
     "total": ["np.float64(value)", "torch.tensor(value, dtype=torch.float64)"],
     "from-left": ["np.int64(value)", "torch.tensor(value)"],
     "orders": ["tuple(value)", "np.array(value)", "torch.tensor(value, dtype=torch.float64)"],
+    "unequal": ["value.float()", "value.clone().requires_grad_()"],
 }
 
 # Task -> an answer that goes another way.
@@ -133,6 +134,13 @@ def nats_in_order(joint: torch.Tensor, order: tuple[int, int, int]) -> list[floa
             nats[turn] += joint[tuple(place)] * (before.sum() / given.sum()).log()
             before = given
     return nats
+""",
+    "unequal": """
+def with_new_frequencies(
+    log_posterior: torch.Tensor, old: torch.Tensor, new: torch.Tensor
+) -> torch.Tensor:
+    joint = log_posterior + (new / old).log()
+    return joint - torch.logsumexp(joint, dim=1, keepdim=True)
 """,
 }
 
