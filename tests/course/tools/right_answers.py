@@ -65,6 +65,7 @@ OTHER_TYPES = {
     "from-left": ["np.int64(value)", "torch.tensor(value)"],
     "orders": ["tuple(value)", "np.array(value)", "torch.tensor(value, dtype=torch.float64)"],
     "unequal": ["value.float()", "value.clone().requires_grad_()"],
+    "given-pixels": ["value.long()", "value.float()"],
 }
 
 # Task -> an answer that goes another way.
@@ -141,6 +142,21 @@ def with_new_frequencies(
 ) -> torch.Tensor:
     joint = log_posterior + (new / old).log()
     return joint - torch.logsumexp(joint, dim=1, keepdim=True)
+""",
+    "given-pixels": """
+def complete_in_steps(start_row, read, put, images, known, noise):
+    completed = torch.zeros_like(images, dtype=torch.long)
+    for row in range(images.shape[2]):
+        start_row()
+        for column in range(images.shape[3]):
+            p = read(column).softmax(1)
+            for b in range(len(images)):
+                value = images[b, 0, row, column]
+                if not known[b, 0, row, column]:
+                    value = (p[b].cumsum(0)[:-1] <= noise[b, 0, row, column]).sum()
+                completed[b, 0, row, column] = value
+            put(completed[:, 0, row, column], column)
+    return completed
 """,
 }
 
