@@ -66,6 +66,11 @@ OTHER_TYPES = {
     "orders": ["tuple(value)", "np.array(value)", "torch.tensor(value, dtype=torch.float64)"],
     "unequal": ["value.float()", "value.clone().requires_grad_()"],
     "given-pixels": ["value.long()", "value.float()"],
+    "row-and-column": [
+        "[value[0].int(), np.int64(value[1])]",
+        "(value[0].numpy(), torch.tensor(value[1]))",
+        "(value[0].tolist(), value[1])",
+    ],
 }
 
 # Task -> an answer that goes another way.
@@ -157,6 +162,16 @@ def complete_in_steps(start_row, read, put, images, known, noise):
                 completed[b, 0, row, column] = value
             put(completed[:, 0, row, column], column)
     return completed
+""",
+    "row-and-column": """
+def row_and_column(height: int, width: int) -> tuple[torch.Tensor, int]:
+    mask = torch.zeros(height, width, height, width, dtype=torch.bool)
+    for row in range(height):
+        for column in range(width):
+            mask[row, column, row, : column + 1] = True
+            mask[row, column, : row + 1, column] = True
+    upper_right = height * (height - 1) // 2 * (width * (width - 1) // 2)
+    return mask.flatten(2).flatten(0, 1), upper_right
 """,
 }
 
