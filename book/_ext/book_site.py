@@ -106,11 +106,11 @@ def _add_widgets(app: Sphinx, pagename: str, template: str, context: dict, doctr
     if "<pixeledu-widget" not in body:
         return
     app.add_css_file("pixeledu-widgets.css")
-    if 'data-name="learning_pixelcnn"' in body:
-        app.add_js_file(_write_digits(app), loading_method="defer")
-    for name in sorted(_models_on(body)):
-        app.add_js_file(_write_model(app, name), loading_method="defer")
-    app.add_js_file("pixeledu-widgets.js", loading_method="defer")
+    scripts = [_write_digits(app)] if 'data-name="learning_pixelcnn"' in body else []
+    scripts += [_write_model(app, name) for name in sorted(_models_on(body))]
+    for script in (*scripts, "pixeledu-widgets.js"):
+        # Text to a browser, until site.js makes a script of it.
+        app.add_js_file(script, type="text/plain", **{"data-after": "paint"})
 
 
 def _write_model(app: Sphinx, name: str) -> str:

@@ -16,7 +16,13 @@ from sphinx.errors import ExtensionError
 JOINED = "_static/book.css"
 STYLE = re.compile(r'[ \t]*<link\b[^>]*\brel="stylesheet"[^>]*>\n?')
 HREF = re.compile(r'\bhref="([^"?]+)[^"]*"')
-SCRIPT = re.compile(r'<script\b(?![^>]*\b(?:defer|async)\b)([^>]*\bsrc="[^>]*)>')
+SCRIPT = re.compile(r'<script\b(?![^>]*\b(?:defer|async|data-after)\b)([^>]*\bsrc="[^>]*)>')
+# The theme's scripts stand at the end of a page and are no hurry, and one of them is empty here
+# (its icons are fonts).
+NO_HURRY = re.compile(
+    r'[ \t]*<link rel="preload" as="script"[^>]*>\n?'
+    r'|[ \t]*<script [^>]*src="[^"]*/fontawesome\.js[^>]*></script>\n?'
+)
 # It wants a script that waits now, and only sites of several versions use it.
 PAGENAME = re.compile(r"[ \t]*<script>DOCUMENTATION_OPTIONS\.pagename = [^<]*</script>\n?")
 VIEWPORT = re.compile(r'[ \t]*<meta name="viewport"[^>]*>\n?')
@@ -156,7 +162,7 @@ def new_head(head: str, up: str, version: str) -> str:
     head = head.replace(links[0], f"    {joined}\n", 1)
     for link in links[1:]:
         head = head.replace(link, "", 1)
-    head = SCRIPT.sub(r"<script defer\1>", PAGENAME.sub("", head))
+    head = SCRIPT.sub(r"<script defer\1>", NO_HURRY.sub("", PAGENAME.sub("", head)))
     viewport = VIEWPORT.search(head)
     return head[: viewport.end()] + VIEWPORT.sub("", head[viewport.end() :])
 

@@ -40,7 +40,8 @@ def _change_pages(app: Sphinx, failure: Exception | None) -> None:
 def with_sizes(page: str, folder: Path) -> str:
     """A page whose pictures have width and height; charts are marked, and late ones load late.
 
-    A chart carries its width as `--natural` too: on a phone it gets no smaller than its labels allow.
+    One of the text carries its width as `--natural` too: on a phone it gets no smaller than its
+    labels allow, unless it has none (class "unlabelled").
 
     Args:
         page: the page as HTML.
@@ -69,6 +70,8 @@ def _with_size(tag: str, folder: Path, places) -> str:
     if isinstance(file, Path) and file.parent.name == "_images":  # a picture of the text
         if is_chart(file):
             tag = _with_class(tag, "chart")
+        if "unlabelled" not in tag and " width=" not in tag:
+            tag = _with_class(tag, "labelled")
             added += f' style="--natural: {width:.0f}px"'
         if next(places) >= AT_ONCE:
             added += ' loading="lazy"'

@@ -1,7 +1,14 @@
-// What is wider than the page scrolls, and its edge fades where more of it is to be seen. Only then a
-// formula or a chart is a stop of the Tab key, from which the arrow keys scroll it; the theme does that
+// The figures' scripts are the largest part of a page, so they come after its first picture.
+requestAnimationFrame(() => setTimeout(() => {
+  for (const { src } of document.querySelectorAll('script[data-after="paint"]')) {
+    document.head.append(Object.assign(document.createElement("script"), { src, async: false }));
+  }
+}));
+
+// What is wider than the page scrolls, and its edge fades where more of it is to be seen. Only then is a
+// formula or a picture a stop of the Tab key, from which the arrow keys scroll it; the theme does that
 // for tables and code.
-const ours = "div.math, .cell_output:has(> img.chart)";
+const ours = "div.math, .cell_output:has(> img.labelled)";
 const wide = [...document.querySelectorAll(`${ours}, .pst-scrollable-table-container, .highlight > pre`)];
 
 function showEdges(elements) {

@@ -89,7 +89,10 @@ HEAD = """<head>
     <link rel="stylesheet" href="../_static/site.css?v=2" />
     <link rel="stylesheet" href="../_static/pixeledu-widgets.css?v=3" />
     <script>let toggleHintShow = 'Click to show';</script>
+    <script defer src="../_static/scripts/fontawesome.js?digest=5"></script>
+    <link rel="preload" as="script" href="../_static/scripts/bootstrap.js?digest=5" />
     <script src="../_static/doctools.js?v=4"></script>
+    <script data-after="paint" src="../_static/pixeledu-widgets.js" type="text/plain"></script>
     <script defer="defer" src="../_static/site.js"></script>
     <script>DOCUMENTATION_OPTIONS.pagename = 'book/index';</script>
 """
@@ -101,9 +104,11 @@ def test_a_page_loads_one_style_sheet_and_waits_for_no_script():
     assert styles == ["../_static/book.css?v=abc"]
     assert re.findall(r"<script[^>]*src[^>]*>", head) == [
         '<script defer src="../_static/doctools.js?v=4">',
+        '<script data-after="paint" src="../_static/pixeledu-widgets.js" type="text/plain">',
         '<script defer="defer" src="../_static/site.js">',
     ]
     assert "toggleHintShow" in head
+    assert "preload" not in head
     assert head.count("viewport") == 1
 
 
@@ -119,13 +124,24 @@ def pictures(tmp_path):
 
 
 def test_every_picture_has_its_size_and_a_chart_is_told_from_pixels(pictures):
-    tags = ['<img alt="a" src="_images/chart.png" />', '<img alt="b" src="_images/digit.png" />']
-    chart, digit = with_sizes("\n".join(tags), pictures).splitlines()
+    tags = [
+        '<img alt="a" src="_images/chart.png" />',
+        '<img alt="b" src="_images/digit.png" />',
+        '<img class="unlabelled" alt="b" src="_images/digit.png" />',
+    ]
+    chart, digit, row = with_sizes("\n".join(tags), pictures).splitlines()
     size = 'width="40" height="30"'
     assert chart == (
-        f'<img {size} style="--natural: 40px" class="chart" alt="a" src="_images/chart.png" />'
+        f'<img {size} style="--natural: 40px" class="labelled chart" alt="a" '
+        'src="_images/chart.png" />'
     )
-    assert digit == '<img width="28" height="14" alt="b" src="_images/digit.png" />'
+    size = 'width="28" height="14"'
+    assert digit == (
+        f'<img {size} style="--natural: 28px" class="labelled" alt="b" src="_images/digit.png" />'
+    )
+    assert row == (  # the third of its page
+        f'<img {size} loading="lazy" class="unlabelled" alt="b" src="_images/digit.png" />'
+    )
     assert is_chart(pictures / "_images" / "chart.png")
     assert not is_chart(pictures / "_images" / "digit.png")
 
@@ -137,7 +153,10 @@ def test_a_picture_with_two_dots_for_a_pixel_has_its_size_on_the_page_and_keeps_
     sharp = Image.new("RGB", (28, 14), "black")
     sharp.save(tmp_path / "_images" / "sharp.png", dpi=(200, 200))
     tag = '<img alt="b" src="_images/sharp.png" style="width: 14px; height: 7px;" />'
-    expected = '<img width="14" height="7" alt="b" src="_images/sharp.png" />'
+    expected = (
+        '<img width="14" height="7" style="--natural: 14px" class="labelled" alt="b" '
+        'src="_images/sharp.png" />'
+    )
     assert with_sizes(tag, tmp_path) == expected
 
 

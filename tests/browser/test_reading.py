@@ -51,18 +51,18 @@ def test_what_scrolls_on_a_phone_fades_where_there_is_more_of_it(visit, name):
     page.wait_for_function(f"{fades}.every(([left, right]) => left && !right)")
 
 
-def test_a_chart_keeps_labels_that_a_phone_can_show(visit):
+def test_a_picture_keeps_labels_that_a_phone_can_show(visit):
     page = visit("book/09_side_by_side.html", width=390).page
-    charts = page.locator("article .cell_output > img.chart")
-    expect(charts.first).to_be_visible()
-    shares = charts.evaluate_all("all => all.map(e => e.width / parseInt(e.getAttribute('width')))")
+    labelled = page.locator("article .cell_output > img.labelled")
+    expect(labelled.first).to_be_visible()
+    shares = labelled.evaluate_all("all => all.map(e => e.width / parseInt(e.getAttribute('width')))")
     assert min(shares) > 0.59  # of 14 pixels: more than eight
     pictures = page.locator("article .cell_output > img")
     assert pictures.evaluate_all(
         "all => all.every(e => Math.abs(e.width / e.height - e.getAttribute('width') / "
         "e.getAttribute('height')) < 0.05 * e.width / e.height)"
     )
-    scrolling = page.locator(".cell_output.more-right:has(> img.chart)").first
+    scrolling = page.locator(".cell_output.more-right:has(> img.labelled)").first
     expect(scrolling).to_have_attribute("tabindex", "0")
     page.set_viewport_size({"width": 1280, "height": 900})
     expect(page.locator(".cell_output.more-right")).to_have_count(0)
