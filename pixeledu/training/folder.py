@@ -180,6 +180,7 @@ def fingerprint(images: Tensor | None, labels: Tensor | None = None) -> str | No
 def sha256_of(images: Tensor) -> str:
     """Return the SHA-256 of an image batch: of its shape as text, then of its values as bytes."""
     digest = hashlib.sha256(str(tuple(images.shape)).encode())
-    for part in images.split(4096):  # a set on disk may be larger than the memory
+    at_once = max(1, 2**20 // max(1, images[:1].numel()))
+    for part in images.split(at_once):  # a set on disk may be larger than the memory
         digest.update(part.to("cpu", torch.uint8).contiguous().numpy())
     return digest.hexdigest()

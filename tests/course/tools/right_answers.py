@@ -55,7 +55,7 @@ OTHER_TYPES = {
     "probable": ["np.float64(value)", "torch.tensor(value, dtype=torch.float64)"],
     "sure": ["tuple(torch.as_tensor(v, dtype=torch.float64) for v in value)"],
     "same-chance": ["tuple(np.float64(v) for v in value)"],
-    "dearest": ["value.double()"],
+    "expensive": ["value.double()"],
     "ways-work": ["tuple(np.int64(number) for number in value)"],
     "stale": ["list(value)"],
     "refused": ["value.float().double()", "value.clone()"],
@@ -101,6 +101,30 @@ def down_columns(lstm: nn.LSTM, x: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         out, _ = own(x.permute(2, 0, 3, 1).reshape(height, batch * width, features))
     return out.view(height, batch, width, -1).permute(1, 3, 0, 2)
+""",
+    "two-paints": """
+def learn_paints(images: torch.Tensor) -> nn.Module:
+    model = pixeledu.GatedPixelCNN(channels=3, levels=2, hidden=6, layers=0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
+    for step in range(60):
+        batch = images[step % 7 * 48 : step % 7 * 48 + 48]
+        loss = F.cross_entropy(model(batch), batch.long())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model
+""",
+    "far-copies": """
+def learn_copies(images: torch.Tensor, right: int) -> nn.Module:
+    model = OneLook(3, 2 * right + 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=2.0, momentum=0.9)
+    for step in range(60):
+        batch = images[step % 5 * 64 : step % 5 * 64 + 64]
+        loss = F.cross_entropy(model(batch), batch.long())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model
 """,
     "rounding": """
 def leaks(function, image: torch.Tensor, row: int, column: int) -> bool:
