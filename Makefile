@@ -86,8 +86,9 @@ format: $(INSTALLED)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
+# One more than WORKERS: some tests wait for processes that they start.
 unit: $(INSTALLED) bubblewrap
-	$(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests --ignore tests/browser
+	$(PY) -m pytest -q -n $$(($(WORKERS) + 1)) --dist worksteal tests --ignore tests/browser
 
 # Each cell must print what is stored. All cells of a notebook share a kernel, hence loadfile. The
 # kernels run side by side: threads of their own would make them wait for each other.
