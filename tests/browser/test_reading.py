@@ -55,7 +55,9 @@ def test_a_picture_keeps_labels_that_a_phone_can_show(visit):
     page = visit("book/09_side_by_side.html", width=390).page
     labelled = page.locator("article .cell_output > img.labelled")
     expect(labelled.first).to_be_visible()
-    shares = labelled.evaluate_all("all => all.map(e => e.width / parseInt(e.getAttribute('width')))")
+    shares = labelled.evaluate_all(
+        "all => all.map(e => e.width / parseInt(e.getAttribute('width')))"
+    )
     assert min(shares) > 0.59  # of 14 pixels: more than eight
     pictures = page.locator("article .cell_output > img")
     assert pictures.evaluate_all(

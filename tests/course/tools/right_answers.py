@@ -104,9 +104,9 @@ def down_columns(lstm: nn.LSTM, x: torch.Tensor) -> torch.Tensor:
 """,
     "two-paints": """
 def learn_paints(images: torch.Tensor) -> nn.Module:
-    model = pixeledu.GatedPixelCNN(channels=3, levels=2, hidden=6, layers=0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
-    for step in range(60):
+    model = pixeledu.PixelCNN(channels=3, levels=2, hidden=9, layers=0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.03)
+    for step in range(100):
         batch = images[step % 7 * 48 : step % 7 * 48 + 48]
         loss = F.cross_entropy(model(batch), batch.long())
         optimizer.zero_grad()
