@@ -26,6 +26,7 @@ from pathlib import Path
 
 import timing
 import torch
+from torch._decomp import get_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from pixeledu import export_model, fast, load_pretrained
@@ -136,7 +137,8 @@ def unrolled(model, image: torch.Tensor) -> torch.nn.Module:
     """A model for images of one size with the equations of its layers unrolled, front by front."""
     with fast.off(), torch.no_grad():
         # Without the check of its values, which a recording cannot look at.
-        return make_fx(lambda image: model.head(model.trunk(model.scale(image))))(image)
+        known = get_decompositions([torch.ops.aten._unsafe_view])  # the exporter does not know it
+        return make_fx(lambda it: model.head(model.trunk(model.scale(it))), known)(image)
 
 
 @contextlib.contextmanager

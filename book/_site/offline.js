@@ -54,7 +54,9 @@
   async function keepThisPage() {
     await navigator.serviceWorker.register(root + "sw.js");
     const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
-    const urls = [...loaded, location.href].filter((url) => url.startsWith(root)); // the page last
+    const figures = [...document.querySelectorAll("script[data-after]")].map((script) => script.src);
+    if (figures.length) figures.push(root + "_static/pixeledu-engine.js"); // of their worker
+    const urls = [...loaded, ...figures, location.href].filter((url) => url.startsWith(root)); // the page last
     for (const url of new Set(urls.map((url) => url.split("#")[0]))) {
       if (url !== LIST) await keep([url]).catch(() => {}); // what fails is kept at the next visit
     }

@@ -46,8 +46,8 @@ def export_model(model: nn.Module, dtype: str = "int8", **info) -> bytes:
         FloatingPointError: a weight is infinite or not a number.
 
     Example:
-        >>> content = export_model(pixeledu.load_pretrained("digits-pixelcnn"), size=[8, 8])
-        >>> twin = load_export(content)
+        >>> model = pixeledu.load_pretrained("digits-pixelcnn")
+        >>> twin = load_export(export_model(model, size=[8, 8]))
     """
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise wrong("dtype", f"be one of {DTYPES}", dtype)

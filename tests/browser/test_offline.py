@@ -54,6 +54,9 @@ READ_ONE_PAGE = """
     assert page.locator("h1").last.inner_text().startswith("Pixel by pixel")
     font = page.evaluate("getComputedStyle(document.body).fontFamily")
     assert "sans-serif" in font or "system-ui" in font, "read without its style sheet"
+    page.locator("pixeledu-widget > div").first.wait_for(timeout=600_000)
+    engine = address + "_static/pixeledu-engine.js"
+    assert page.evaluate("async url => Boolean(await caches.match(url))", engine)
     page.goto(GLOSSARY)
     assert page.locator("h1").inner_text() == "This page is not on your device"
     page.get_by_role("link", name="To the front page").click()
