@@ -29,7 +29,7 @@ import torch
 from torch._decomp import get_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from pixeledu import export_model, fast, load_pretrained
+from pixeledu import export_model, fast, list_pretrained, load_pretrained
 from pixeledu.web import export
 from pixeledu.widgets import LiveSampler
 
@@ -79,8 +79,9 @@ async ([name, passes]) => {
 def main() -> None:
     options = _options()
     timing.calm()
-    offers = LiveSampler().models
-    drawing = [its for its in offers if its["height"] == SIZE[0] or its["channels"] == 3]
+    listed = [its for its in LiveSampler().models if its["height"] == SIZE[0]]
+    coloured = [name for name in list_pretrained() if name.startswith("emoji-")]
+    drawing = [*listed, *LiveSampler(models=coloured).models]
     with launch(*ARGUMENTS) as browser:
         rows = [drawn(browser, its["name"], (its["height"], its["width"])) for its in drawing]
         for row, its in zip(rows, drawing, strict=True):

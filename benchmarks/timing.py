@@ -105,9 +105,9 @@ def report(name: str, rows: list[dict], **settings) -> None:
 
 
 def show(rows: list[dict]) -> None:
-    """Print rows as a table."""
-    columns = list(rows[0])
-    cells = [columns, *([_format(row[column]) for column in columns] for row in rows)]
+    """Print rows as a table; what a row does not have is left empty."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [columns, *([_format(row.get(column, "")) for column in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))

@@ -211,6 +211,7 @@ def layout_shifts(page) -> list[float]:
 
 def compressed_weights(page, site: Path) -> dict[str, int]:
     """The bytes of each file that a page of the site has loaded, as a server compresses it."""
+    all_drawn(page)
     page.wait_for_function("document.fonts.status === 'loaded'")
     loaded = page.evaluate(
         "performance.getEntries().filter(e => e.decodedBodySize).map(e => e.name)"
