@@ -23,6 +23,12 @@ NO_HURRY = re.compile(
     r'[ \t]*<link rel="preload" as="script"[^>]*>\n?'
     r'|[ \t]*<script [^>]*src="[^"]*/fontawesome\.js[^>]*></script>\n?'
 )
+# The theme's script chooses between light and dark too late for the first picture of a page.
+THEME = (
+    '<script>(page => { if (page.mode !== "light" && page.mode !== "dark") page.theme = '
+    'matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"; '
+    "})(document.documentElement.dataset);</script>"
+)
 # It wants a script that waits now, and only sites of several versions use it.
 PAGENAME = re.compile(r"[ \t]*<script>DOCUMENTATION_OPTIONS\.pagename = [^<]*</script>\n?")
 VIEWPORT = re.compile(r'[ \t]*<meta name="viewport"[^>]*>\n?')
@@ -159,7 +165,7 @@ def new_head(head: str, up: str, version: str) -> str:
     """
     links = STYLE.findall(head)
     joined = f'<link rel="stylesheet" href="{up}{JOINED}?v={version}" />'
-    head = head.replace(links[0], f"    {joined}\n", 1)
+    head = head.replace(links[0], f"    {THEME}\n    {joined}\n", 1)
     for link in links[1:]:
         head = head.replace(link, "", 1)
     head = SCRIPT.sub(r"<script defer\1>", NO_HURRY.sub("", PAGENAME.sub("", head)))

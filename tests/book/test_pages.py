@@ -109,6 +109,7 @@ def test_a_page_loads_one_style_sheet_and_waits_for_no_script():
     ]
     assert "toggleHintShow" in head
     assert "preload" not in head
+    assert head.index("prefers-color-scheme") < head.index("book.css")  # before it is drawn
     assert head.count("viewport") == 1
 
 

@@ -184,6 +184,15 @@ def test_a_page_reads_without_javascript(visit, page_name):
         assert widget.inner_text().strip()
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_first_picture_of_a_page_has_its_theme_before_any_script_has_come(visit, theme):
+    page = visit("about:blank", theme=theme).page
+    page.route("**/*.js*", lambda route: route.fulfill(body=""))
+    address = visit("book/reference/glossary.html").page.url
+    page.goto(address)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+
+
 def test_a_page_weighs_little_fits_stands_still_and_has_all_its_icons(visit, page_name, site):
     page = visit(page_name).page
     assert overflow(page) <= 0
