@@ -47,6 +47,7 @@ def main() -> None:
         "command": _command(options.name, facts),
         "settings": facts["settings"],
         **({"start": facts["start"]} if "start" in facts else {}),
+        **({"before": before(options.name, facts)} if facts.get("start") == options.name else {}),
         "epoch": best["epoch"],
         "steps": best["step"],
         "seconds": round(curve[-1]["seconds"]),
@@ -70,6 +71,17 @@ def main() -> None:
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
     write_atomically(WEIGHTS / f"{options.name}.json", text.encode())
     print(json.dumps(card["nats"], indent=1))
+
+
+def before(name: str, facts: dict) -> dict:
+    """What is known of the weights of the same name that a run went on from."""
+    card = json.loads((WEIGHTS / f"{name}.json").read_text())
+    if card["settings"] == facts["settings"]:  # it ships already, and is published again
+        return card["before"]
+    return {key: card[key] for key in OF_BEFORE if key in card}
+
+
+OF_BEFORE = ("before", "command", "settings", "epoch", "steps", "seconds", "nats", "curve")
 
 
 def rounded(measured: dict) -> dict:

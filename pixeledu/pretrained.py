@@ -46,7 +46,8 @@ def pretrained_card(name: str) -> dict:
         of its splits), "command", "settings", "steps", "seconds", "machine" and "versions" (how it
         was made), "nats" (of the validation and test images: mean, standard error, bits per
         dimension), "check" (the mean of a few images that are on every machine) and "curve" (the
-        records of its epochs, as in `History`).
+        records of its epochs, as in `History`). A model that was trained on from earlier weights of
+        its name has "before", what their card said.
     Raises:
         ValueError: there is no such model.
     """
