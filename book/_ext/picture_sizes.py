@@ -17,6 +17,7 @@ IMG = re.compile(r"<img\b[^>]*>")
 SOURCE = re.compile(r'\bsrc="([^"]+)"')
 # What Sphinx makes of a size: no narrower on a narrow screen.
 FIXED = re.compile(r' style="width: [0-9.]+px; height: [0-9.]+px;"')
+UNLABELLED = re.compile(r'\bclass="[^"]*\bunlabelled\b')
 PAGE_DPI = 100  # what a figure's size in inches is for on a page; stored are more dots
 AT_ONCE = 2  # pictures of a page's text that are loaded before they come into view
 WHITE, CHART = 245, 0.8  # a chart is a picture of which this share is white, and brighter than this
@@ -70,7 +71,7 @@ def _with_size(tag: str, folder: Path, places) -> str:
     if isinstance(file, Path) and file.parent.name == "_images":  # a picture of the text
         if is_chart(file):
             tag = _with_class(tag, "chart")
-        if "unlabelled" not in tag and " width=" not in tag:
+        if not UNLABELLED.search(tag) and " width=" not in tag:
             tag = _with_class(tag, "labelled")
             added += f' style="--natural: {width:.0f}px"'
         if next(places) >= AT_ONCE:

@@ -127,7 +127,7 @@ def pictures(tmp_path):
 def test_every_picture_has_its_size_and_a_chart_is_told_from_pixels(pictures):
     tags = [
         '<img alt="a" src="_images/chart.png" />',
-        '<img alt="b" src="_images/digit.png" />',
+        '<img alt="unlabelled" src="_images/digit.png" />',
         '<img class="unlabelled" alt="b" src="_images/digit.png" />',
     ]
     chart, digit, row = with_sizes("\n".join(tags), pictures).splitlines()
@@ -138,7 +138,8 @@ def test_every_picture_has_its_size_and_a_chart_is_told_from_pixels(pictures):
     )
     size = 'width="28" height="14"'
     assert digit == (
-        f'<img {size} style="--natural: 28px" class="labelled" alt="b" src="_images/digit.png" />'
+        f'<img {size} style="--natural: 28px" class="labelled" alt="unlabelled" '
+        'src="_images/digit.png" />'
     )
     assert row == (  # the third of its page
         f'<img {size} loading="lazy" class="unlabelled" alt="b" src="_images/digit.png" />'
