@@ -20,7 +20,7 @@ NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' -not -regex 'boo
 SOURCES := _config.yml _toc.yml $(shell find book pixeledu -mindepth 1 \
 	-not -path '*/.*' -not -path '*/__pycache__*' | sed 's/ /\\ /g')
 
-.PHONY: help book serve pdf test lint format unit notebooks-test browser-test chromium bubblewrap notebooks \
+.PHONY: help book serve pdf test packages lint format unit notebooks-test browser-test chromium bubblewrap notebooks \
 	exercises grade random thorough bounds address clean
 .DEFAULT_GOAL := help
 
@@ -72,11 +72,19 @@ pdf: $(BUILT) chromium
 
 # --- checks -------------------------------------------------------------------------------------
 
-# Sphinx builds the site with one processor: beside it tests can run.
-test: lint
+# pip and Sphinx work with one processor: beside them something else can run.
+test:
+	@$(MAKE) --no-print-directory -j 2 lint packages
 	@$(MAKE) --no-print-directory -j 2 unit $(BUILT)
 	@$(MAKE) --no-print-directory notebooks-test browser-test
 	@echo 'All checks passed.'
+
+# For root on Debian what bubblewrap and chromium below would get later, one after the other.
+packages:
+	@if [ -w /var/lib/dpkg ] && [ -z "$$PIXELEDU_CHROMIUM" ] && grep -qs '^ID=debian' /etc/os-release \
+	&& ! { command -v bwrap && command -v chromium-headless-shell; } > /dev/null; then \
+		apt-get update -q; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+			bubblewrap libseccomp2 chromium-headless-shell || true; fi
 
 lint: $(INSTALLED)
 	$(PY) -m ruff format --check .
@@ -86,7 +94,7 @@ format: $(INSTALLED)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-# One more than WORKERS: some tests wait for processes that they start.
+# One more than WORKERS, here and in the browser: some tests wait for processes that they start.
 unit: $(INSTALLED) bubblewrap
 	$(PY) -m pytest -q -n $$(($(WORKERS) + 1)) --dist worksteal tests --ignore tests/browser
 
@@ -100,7 +108,7 @@ bubblewrap: $(INSTALLED)
 	@$(PY) tests/course/bubblewrap.py
 
 browser-test: $(BUILT) chromium
-	$(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests/browser
+	$(PY) -m pytest -q -n $$(($(WORKERS) + 1)) --dist worksteal tests/browser
 
 chromium: $(INSTALLED)
 	@$(PY) tests/browser/chromium.py

