@@ -41,11 +41,13 @@ help:
 
 # --- set-up -------------------------------------------------------------------------------------
 
-# pip would compile with one of the processors, and packages' own tests as well, a quarter of all.
-# Some of the templates it brings are no Python.
+# A pip of before 2025 takes half a minute to find out what belongs together. It would compile with
+# one of the processors, and packages' own tests as well, a quarter of all. Some of the templates it
+# brings are no Python.
 $(INSTALLED): requirements.txt pyproject.toml
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || bash book/tools/make_venv.sh $(VENV) $(PYTHON)
 	@echo 'Installing the packages of requirements.txt into $(VENV): this takes some minutes.'
+	$(PY) -m pip install --disable-pip-version-check -q 'pip>=25'
 	$(PY) -m pip install --disable-pip-version-check -q --no-compile -r requirements.txt
 	@$(PY) -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
