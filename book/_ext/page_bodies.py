@@ -1,9 +1,13 @@
 """What is changed in the text of each page: the set-up is folded, and lines of code can be wrapped."""
 
 import re
+from collections.abc import Iterable
 
 from docutils import nodes
+from pygments.formatters import HtmlFormatter
+from pygments.token import Name, Punctuation, Text, Whitespace
 from sphinx.application import Sphinx
+from sphinx.highlighting import PygmentsBridge
 
 SETUP_PROMPT = "Set-up: gets the package where it is missing"
 # Code, and not what code has printed.
@@ -14,10 +18,27 @@ CODE = re.compile(
 )
 
 
+# What has the colour of the text around it.
+PLAIN = (Name, Punctuation, Whitespace)
+
+
 def setup(app: Sphinx) -> dict:
+    PygmentsBridge.html_formatter = FewElements
     app.connect("doctree-read", _fold_setup)
     app.connect("html-page-context", _mark_lines)
     return {"version": "1", "parallel_read_safe": True}
+
+
+class FewElements(HtmlFormatter):
+    """Code in which only what has a colour of its own is an element.
+
+    Half of all elements of a chapter were plain words of code, and a phone is slow to lay them out.
+    """
+
+    def format_unencoded(self, tokensource: Iterable[tuple], outfile) -> None:
+        """Write the tokens of a piece of code as HTML."""
+        few = ((Text if kind in PLAIN else kind, words) for kind, words in tokensource)
+        super().format_unencoded(few, outfile)
 
 
 def _fold_setup(app: Sphinx, doctree: nodes.document) -> None:

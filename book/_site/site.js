@@ -1,9 +1,11 @@
 // The figures' scripts are the largest part of a page, so they come after its first picture.
-requestAnimationFrame(() => setTimeout(() => {
+const afterPaint = (work) => requestAnimationFrame(() => setTimeout(work));
+
+afterPaint(() => {
   for (const { src } of document.querySelectorAll('script[data-after="paint"]')) {
     document.head.append(Object.assign(document.createElement("script"), { src, async: false }));
   }
-}));
+});
 
 // What is wider than the page scrolls, and its edge fades where more of it is to be seen. Only then is a
 // formula or a picture a stop of the Tab key, from which the arrow keys scroll it; the theme does that
@@ -25,7 +27,7 @@ function showEdges(elements) {
 }
 
 const showAllEdges = () => showEdges(wide);
-addEventListener("load", showAllEdges);
+addEventListener("load", () => afterPaint(showAllEdges)); // the page is laid out then
 addEventListener("resize", showAllEdges);
 addEventListener("toggle", showAllEdges, true); // a fold has been opened
 for (const element of wide) {

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pygments.styles import get_style_by_name
+from pygments.token import Text
 from sphinx.highlighting import PygmentsBridge
 
 sys.path.append(str(Path(__file__).parents[2] / "book" / "_ext"))
 from few_requests import new_head, with_own_paths, without_unused_rules
-from page_bodies import with_lines
+from page_bodies import PLAIN, FewElements, with_lines
 from picture_sizes import is_chart, with_sizes
 
 HIGHLIGHT = PygmentsBridge("html", "default").highlight_block
@@ -37,6 +39,23 @@ def test_lines_of_code_become_elements_that_hold_the_same_text(source):
         assert "\n" not in line
         assert line.count("<span") == line.count("</span>")
     assert inside.count('<span class="line">') == inside.count("\n")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_plain_words_of_code_are_no_elements_and_all_else_is_as_before(source):
+    bridge = PygmentsBridge("html", "default")
+    before = bridge.highlight_block(source, "python", force=True)
+    bridge.formatter = FewElements
+    after = bridge.highlight_block(source, "python", force=True)
+    assert text_of(after) == text_of(before)
+    plain = r'<span class="(?:n|p|w)">([^<]*)</span>'
+    assert re.sub(plain, r"\1", before) == after
+
+
+@pytest.mark.parametrize("style", ["a11y-high-contrast-light", "a11y-high-contrast-dark"])
+def test_plain_words_of_code_have_the_colour_of_what_stands_around_them(style):
+    looks = [get_style_by_name(style).style_for_token(kind) for kind in (Text, *PLAIN)]
+    assert all(look == looks[0] for look in looks)
 
 
 def test_what_code_has_printed_keeps_its_columns():

@@ -8,13 +8,24 @@ PLAYGROUND = "book/playground.html"
 CUT_CODE = """() => [...document.querySelectorAll("pre:has(> .line)")]
   .filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"""
 
+# How many rows a line of code takes, and how many marks are drawn beside it: one in each row's height.
+ROWS_AND_MARKS = """() => [...document.querySelectorAll("pre > .line")].filter(e => e.checkVisibility())
+  .map(e => {
+    const mark = getComputedStyle(e, "::before");
+    if (!mark.maskImage.startsWith("url(")) throw Error("no mark is drawn");
+    const row = parseFloat(getComputedStyle(e).lineHeight);
+    return [e.clientHeight, parseFloat(mark.height)].map(height => Math.round(height / row));
+  })"""
+
 
 def test_a_phone_cuts_no_line_of_code_and_marks_those_that_it_wraps(visit):
     page = visit(CHAPTER, width=390).page
     assert page.evaluate(CUT_CODE) == []
-    line = page.locator("pre > .line").first
-    assert "↪" in line.evaluate("e => getComputedStyle(e, '::before').content")
+    rows = page.evaluate(ROWS_AND_MARKS)
+    assert {marks for _, marks in rows} >= {0, 1, 2}
+    assert all(marks == count - 1 for count, marks in rows)
     page.set_viewport_size({"width": 1280, "height": 900})
+    line = page.locator("pre > .line").first
     assert line.evaluate("e => getComputedStyle(e, '::before').content") == "none"
 
 
