@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PLACEHOLDER_OWNER = "set-this-with-make-address-before-publishing"
 CONFIG_LINE = re.compile(r"^(  url: )(https://github\.com/([\w.-]+)/([\w.-]+))$", re.MULTILINE)
 PLACES = ("*.md", "*.cff", "*.toml", "book/**/*.md", "book/**/*.ipynb")
+# A link of a notebook to another file of the book. In Colab it leads nowhere.
+RELATIVE = re.compile(r"\]\((?!\w+:)([\w./-]+)\.(?:ipynb|md)(#[\w.-]+)?\)")
 
 
 def show(root: Path = ROOT) -> str:
@@ -32,6 +34,9 @@ def is_published(root: Path = ROOT) -> bool:
 
 def set_everywhere(url: str, root: Path = ROOT) -> list[Path]:
     """Replace the address in _config.yml and in every file that repeats it.
+
+    Links of notebooks to other pages of the book become links to the site, which work in Colab; the
+    extension `plain_links` makes them relative again for the site itself.
 
     Args:
         url: any form that git takes: https, ssh, with or without `.git`.
@@ -56,10 +61,25 @@ def set_everywhere(url: str, root: Path = ROOT) -> list[Path]:
         for before, after in swaps.items():
             # Not inside a longer name: …/pixeledu must not match …/pixeledu-notes.
             new = re.sub(rf"{re.escape(before)}(?![\w-])", after, new)
+        if path.suffix == ".ipynb":
+            new = _with_links_to(site(owner, name), new, path.parent, root)
         if new != old:
             _write(path, new)
             changed.append(path)
     return changed
+
+
+def site(owner: str, name: str) -> str:
+    """Where GitHub Pages shows the book of a repository."""
+    return f"https://{owner.lower()}.github.io/{name}/"
+
+
+def _with_links_to(site: str, text: str, folder: Path, root: Path) -> str:
+    def absolute(link: re.Match) -> str:
+        page = os.path.relpath(folder / link[1], root).replace(os.sep, "/")
+        return f"]({site}{page}.html{link[2] or ''})"
+
+    return RELATIVE.sub(absolute, text)
 
 
 def parse(url: str) -> tuple[str, str]:

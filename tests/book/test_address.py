@@ -1,5 +1,6 @@
 """`make address`: one address, written wherever it is repeated."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,18 @@ def test_one_command_sets_the_address_everywhere(project):
     assert address.is_published(project)
     for path, text in files(project).items():
         assert address.PLACEHOLDER_OWNER not in text, path
+
+
+def test_once_there_is_an_address_links_of_notebooks_lead_to_pages_of_the_site(project):
+    address.set_everywhere("https://github.com/Ada-L/pixel-book", project)
+    links = set()
+    for path in project.glob("book/**/*.ipynb"):
+        text = path.read_text()
+        assert not re.search(r"\]\([^):]*\.(?:ipynb|md)[#)]", text), path
+        links |= set(re.findall(r"\]\(https://ada-l\.github\.io/pixel-book/([^)#]*)\.html", text))
+    assert len(links) > 20
+    for link in links:
+        assert any((ROOT / f"{link}{ending}").exists() for ending in (".ipynb", ".md")), link
 
 
 def test_a_project_that_moves_twice_keeps_nothing_of_its_first_address(project):

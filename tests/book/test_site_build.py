@@ -18,6 +18,7 @@ GOOD = r"""# A page
 
 Inline $p(x)$, and {term}`a term`, said by {cite:t}`vandenoord2016pixel`.
 [A term](index.md#term-a-term), said by [some](index.md#vandenoord2016pixel).
+[From elsewhere](https://ada.github.io/book/book/index.html#term-a-term).
 
 $$
 \begin{aligned} p(\mathbf{x}) &= \prod_i p(x_i \mid x_{<i}) \end{aligned}
@@ -45,6 +46,9 @@ FAULTS = {
     "[a link](missing.md)": "missing.md",
     "{eq}`eq:none`": "eq:none",
     "[no term](index.md#term-none)": "term-none",
+    # The same once the book has an address.
+    "[gone](https://ada.github.io/book/book/gone.html)": "gone.md",
+    "[none](https://ada.github.io/book/book/index.html#term-gone)": "term-gone",
 }
 
 
@@ -68,16 +72,23 @@ def build(tmp_path):
 
 
 def test_a_page_without_faults_is_built_with_formulas_address_and_chinese_names(build, tmp_path):
-    settings = tmp_path / "_config.yml"
-    settings.write_text(settings.read_text().replace(address.show(), "https://github.com/Ada/book"))
+    publish(tmp_path)
     done = build(GOOD)
     assert done.returncode == 0, done.stderr
     site = tmp_path / "_build" / "html"
     page = (site / "book" / "index.html").read_text()
     assert page.count('class="katex-html"') == 2
     assert "pixeledu-widgets.js" not in page  # no widget, no script
+    assert '<a class="reference internal" href="#term-a-term">' in page
+    assert "From elsewhere" in page
+    assert '"https://ada.github.io/book/book/index.html#term-a-term"' not in page
     says_where_it_is_published(site, page)
     finds_terms_by_their_chinese_names(site)
+
+
+def publish(folder: Path) -> None:
+    settings = folder / "_config.yml"
+    settings.write_text(settings.read_text().replace(address.show(), "https://github.com/Ada/book"))
 
 
 def says_where_it_is_published(site: Path, page: str) -> None:
@@ -119,7 +130,8 @@ def test_without_an_address_nothing_links_to_one(build, tmp_path):
     assert (site / ".nojekyll").exists()  # GitHub Pages would drop _static
 
 
-def test_every_fault_on_a_page_fails_the_build_and_is_named(build):
+def test_every_fault_on_a_page_fails_the_build_and_is_named(build, tmp_path):
+    publish(tmp_path)
     done = build("# A page\n\n" + "\n\n".join(FAULTS))
     assert done.returncode != 0
     for fault, message in FAULTS.items():
