@@ -97,11 +97,10 @@ def test_a_project_that_moves_twice_keeps_nothing_of_its_first_address(project):
 
 def test_links_to_other_repositories_stay(project):
     notes = project / "NOTES.md"
-    owner = address.PLACEHOLDER_OWNER
-    others = f"https://github.com/{owner}/pixeledu-notes https://github.com/other/pixeledu"
-    notes.write_text(
-        f"{others} https://github.com/{owner}/pixeledu. https://{owner}.github.io/pixeledu/"
-    )
+    now = address.show(project)
+    site = address.site(*now.split("/")[-2:])
+    others = f"{now}-notes https://github.com/other/pixeledu"
+    notes.write_text(f"{others} {now}. {site}")
     address.set_everywhere("https://github.com/Ada/book", project)
     assert notes.read_text() == f"{others} https://github.com/Ada/book. https://ada.github.io/book/"
 
