@@ -101,9 +101,7 @@ class Job:
                     for i, batch in enumerate(self.images.split(25))
                 ]
             )
-        # Those of 256 levels reach 50, and float32 rounds such sums by a few millionths.
-        within = 1e-4 if model.levels < 256 else 1e-5 * wanted.abs().max().item()
-        torch.testing.assert_close(logits, wanted, rtol=0, atol=within)
+        torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-4)
         compared = 0
         for start, temperature, given in self._batches():
             depends = self._depends(model, given)
@@ -115,8 +113,7 @@ class Job:
             safe = self._clear(model, images, temperature, given)
             np.testing.assert_array_equal(found[safe], self._flat(images)[safe])
             compared += safe.sum()
-        # Of 256 levels one more often lies close to what is drawn.
-        assert compared >= (0.8 if model.levels < 256 else 0.5) * len(drawn)
+        assert compared >= 0.8 * len(drawn)
 
     def _batches(self) -> list[tuple[int, float, bool]]:
         kinds = [(temperature, given) for given in (False, True) for temperature in TEMPERATURES]
@@ -159,11 +156,11 @@ class Job:
 
 
 def held_out(card: dict, count: int) -> ImageData:
-    """Test images, at the levels of the model, that are on every machine, with any labels."""
+    """Test images, at the levels of the model, that are on every machine."""
     name, levels = card["check"]["data"], card["config"]["levels"]
     data = load_split(name, "test", levels, card["data"].get("smaller"))
-    labels = torch.arange(len(data)) % 9 if data.labels is None else data.labels
-    return replace(data, images=data.images[:count], labels=labels[:count])
+    labels = None if data.labels is None else data.labels[:count]
+    return replace(data, images=data.images[:count], labels=labels)
 
 
 # The models of each kind below are told 100 images; `make thorough` tells these as many.
