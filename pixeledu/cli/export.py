@@ -35,8 +35,9 @@ def add_to(commands) -> None:
         command,
         export_model,
         "dtype",
-        choices=DTYPES,
-        help="how weights are stored: int8 or float16 (%(default)s)",
+        choices=("auto", *DTYPES),
+        help="how weights are stored: auto, int8 or float16 (%(default)s: int8, and float16 for a\n"
+        "model of 64 levels or more)",
         metavar="TYPE",
     )
     add_out(command, "model.pxe")

@@ -27,17 +27,19 @@ from pixeledu.likelihood import nats
 from pixeledu.registry import build_model
 
 DTYPES = ("int8", "float16")
+_FINE = 64  # levels from which on neighbouring ones lie too close for weights of 8 bits
 _MAGIC = b"PXE1"
 _LONGEST_HEADER = 10_000  # bytes
 
 
-def export_model(model: nn.Module, dtype: str = "int8", **info) -> bytes:
+def export_model(model: nn.Module, dtype: str = "auto", **info) -> bytes:
     """Pack a model into the few bytes that a web page can run it from.
 
     Args:
         model: one of this package's models.
         dtype: how weights are stored. "int8" takes a quarter of the bytes of a checkpoint,
             "float16" half. Either changes them a little: `load_export` gives the changed model.
+            "auto" takes "int8", and "float16" for a model of 64 levels or more.
         info: facts to keep beside the weights, anything JSON can hold.
     Returns:
         The content of the file.
@@ -49,9 +51,11 @@ def export_model(model: nn.Module, dtype: str = "int8", **info) -> bytes:
         >>> model = pixeledu.load_pretrained("digits-pixelcnn")
         >>> twin = load_export(export_model(model, size=[8, 8]))
     """
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise wrong("dtype", f"be one of {DTYPES}", dtype)
+    if not isinstance(dtype, str) or dtype not in ("auto", *DTYPES):
+        raise wrong("dtype", f"be one of {('auto', *DTYPES)}", dtype)
     config = config_of(model)
+    if dtype == "auto":
+        dtype = "int8" if model.levels < _FINE else "float16"
     refuse_broken_weights(model, "it was not exported")
     header = {"config": config, "dtype": dtype, "info": checked_info(info, taken=())}
     parts = []
@@ -68,7 +72,7 @@ def export_model(model: nn.Module, dtype: str = "int8", **info) -> bytes:
     return content
 
 
-def save_export(path: str | Path, model: nn.Module, dtype: str = "int8", **info) -> int:
+def save_export(path: str | Path, model: nn.Module, dtype: str = "auto", **info) -> int:
     """Write a model to a file for a web page, whole or not at all.
 
     Args:
