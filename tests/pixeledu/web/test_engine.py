@@ -101,7 +101,9 @@ class Job:
                     for i, batch in enumerate(self.images.split(25))
                 ]
             )
-        torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-4)
+        # In float32 a logit of 400 has 23 bits as well: PyTorch's own are then 2e-4 from the exact ones.
+        within = max(1e-4, 1e-6 * wanted.abs().max().item())
+        torch.testing.assert_close(logits, wanted, rtol=0, atol=within)
         compared = 0
         for start, temperature, given in self._batches():
             depends = self._depends(model, given)
@@ -112,7 +114,7 @@ class Job:
             found = np.array([one["values"] for one in batch])
             safe = self._clear(model, images, temperature, given)
             np.testing.assert_array_equal(found[safe], self._flat(images)[safe])
-            compared += safe.sum()
+            compared += safe.mean(1).sum()
         assert compared >= 0.8 * len(drawn)
 
     def _batches(self) -> list[tuple[int, float, bool]]:
@@ -141,7 +143,10 @@ class Job:
         return complete(model, images, known, **options)
 
     def _clear(self, model: nn.Module, images: Tensor, temperature: float, given: bool):
-        """Which pictures no rounding could change: no random number lies close to a border."""
+        """Which values of the pictures, (n, H·W·C), no rounding could change.
+
+        Of each picture all those before the first whose random number lies close to a border.
+        """
         n, channels, height, width = images.shape
         with torch.no_grad():
             logits = model(images, **self._depends(model, given))
@@ -152,14 +157,18 @@ class Job:
         if given:
             known = torch.ones(height, width) if self.known is None else self.known
             distance[:, self._flat(known.expand(1, channels, -1, -1))[0].astype(bool)] = 1
-        return (distance.amin(1) > 5e-6).numpy()
+        return (distance.cummin(1).values > 5e-6).numpy()
 
 
 def held_out(card: dict, count: int) -> ImageData:
-    """Test images, at the levels of the model, that are on every machine."""
+    """Test images, at the levels of the model, that are on every machine.
+
+    Those that stand for images with classes have none: they are given some, one after the other.
+    """
     name, levels = card["check"]["data"], card["config"]["levels"]
     data = load_split(name, "test", levels, card["data"].get("smaller"))
-    labels = None if data.labels is None else data.labels[:count]
+    labels = torch.arange(len(data)) if data.labels is None else data.labels
+    labels = labels[:count] % card["config"].get("classes", 1)
     return replace(data, images=data.images[:count], labels=labels)
 
 
