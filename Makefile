@@ -42,13 +42,15 @@ help:
 # --- set-up -------------------------------------------------------------------------------------
 
 # A pip of before 2025 takes half a minute to find out what belongs together. It would compile with
-# one of the processors, and packages' own tests as well, a quarter of all. Some of the templates it
-# brings are no Python.
+# one of the processors, and packages' own tests as well, a quarter of all: instead PyTorch is compiled
+# while the others are installed, and they with both. Some of the templates they bring are no Python.
 $(INSTALLED): requirements.txt pyproject.toml
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || bash book/tools/make_venv.sh $(VENV) $(PYTHON)
 	@echo 'Installing the packages of requirements.txt into $(VENV): this takes some minutes.'
 	$(PY) -m pip install --disable-pip-version-check -q 'pip>=25'
-	$(PY) -m pip install --disable-pip-version-check -q --no-compile -r requirements.txt
+	$(PY) -m pip install --disable-pip-version-check -q --no-compile $$(grep -o '^torch==[^ ]*' requirements.txt)
+	@$(PY) -m compileall -qq -x '/tests/' $(VENV)/lib & \
+	$(PY) -m pip install --disable-pip-version-check -q --no-compile -r requirements.txt; failed=$$?; wait; exit $$failed
 	@$(PY) -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	@touch $@
@@ -96,7 +98,7 @@ format: $(INSTALLED)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-# One more than WORKERS, here and in the browser: some tests wait for processes that they start.
+# One more than WORKERS, here and below: some tests wait for processes that they start.
 unit: $(INSTALLED) bubblewrap
 	$(PY) -m pytest -q -n $$(($(WORKERS) + 1)) --dist worksteal tests --ignore tests/browser
 
@@ -104,7 +106,7 @@ unit: $(INSTALLED) bubblewrap
 # kernels run side by side: threads of their own would make them wait for each other.
 notebooks-test: $(INSTALLED)
 	@test -n '$(NOTEBOOKS)' || { echo 'There are no notebooks in book/.' >&2; exit 1; }
-	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS) --dist loadfile --nbval --nbval-current-env $(NOTEBOOKS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $$(($(WORKERS) + 1)) --dist loadfile --nbval --nbval-current-env $(NOTEBOOKS)
 
 bubblewrap: $(INSTALLED)
 	@$(PY) tests/course/bubblewrap.py
