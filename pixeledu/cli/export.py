@@ -13,7 +13,7 @@ from pixeledu.cli.arguments import (
 )
 from pixeledu.cli.loading import checkpoint_of, data_for, labels_for
 from pixeledu.files import write_atomically
-from pixeledu.web.export import DTYPES, export_model, quantising_cost
+from pixeledu.web.export import CHOICES, export_model, quantising_cost
 
 
 def add_to(commands) -> None:
@@ -35,7 +35,7 @@ def add_to(commands) -> None:
         command,
         export_model,
         "dtype",
-        choices=("auto", *DTYPES),
+        choices=CHOICES,
         help="how weights are stored: auto, int8 or float16 (%(default)s: int8, and float16 for a\n"
         "model of 64 levels or more)",
         metavar="TYPE",

@@ -27,6 +27,7 @@ from pixeledu.likelihood import nats
 from pixeledu.registry import build_model
 
 DTYPES = ("int8", "float16")
+CHOICES = ("auto", *DTYPES)
 _FINE = 64  # levels from which on neighbouring ones lie too close for weights of 8 bits
 _MAGIC = b"PXE1"
 _LONGEST_HEADER = 10_000  # bytes
@@ -51,8 +52,8 @@ def export_model(model: nn.Module, dtype: str = "auto", **info) -> bytes:
         >>> model = pixeledu.load_pretrained("digits-pixelcnn")
         >>> twin = load_export(export_model(model, size=[8, 8]))
     """
-    if not isinstance(dtype, str) or dtype not in ("auto", *DTYPES):
-        raise wrong("dtype", f"be one of {('auto', *DTYPES)}", dtype)
+    if not isinstance(dtype, str) or dtype not in CHOICES:
+        raise wrong("dtype", f"be one of {CHOICES}", dtype)
     config = config_of(model)
     if dtype == "auto":
         dtype = "int8" if model.levels < _FINE else "float16"
